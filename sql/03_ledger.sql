@@ -1,0 +1,90 @@
+-- ledger: the append-only trail and its hash chains. docs/ledger.md gives the
+-- canonical encoding byte by byte.
+
+CREATE TABLE changemgmt.ledger (
+	subject_kind text NOT NULL,
+	subject_id bigint NOT NULL,
+	sequence bigint NOT NULL CHECK (sequence > 0),
+	event text NOT NULL,
+	from_status text,
+	to_status text,
+	changed jsonb NOT NULL,
+	actor text NOT NULL,
+	session_role text NOT NULL,
+	effective_role text NOT NULL,
+	client_address text,
+	application text,
+	recorded_at timestamptz NOT NULL,
+	reason text,
+	row_digest bytea NOT NULL CHECK (octet_length(row_digest) = 32),
+	previous_hash bytea NOT NULL CHECK (octet_length(previous_hash) = 32),
+	hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+	PRIMARY KEY (subject_kind, subject_id, sequence)
+);
+COMMENT ON TABLE changemgmt.ledger IS
+	'Everything that happened to a subject, one chain a subject. Written by the triggers only; never changed.';
+COMMENT ON COLUMN changemgmt.ledger.subject_kind IS 'The table of the subject: change.';
+COMMENT ON COLUMN changemgmt.ledger.subject_id IS 'The id of the subject.';
+COMMENT ON COLUMN changemgmt.ledger.sequence IS 'Place in the chain of the subject, from 1 without gaps.';
+COMMENT ON COLUMN changemgmt.ledger.event IS
+	'The verb of a transition, or create, edit, parts, delete.';
+COMMENT ON COLUMN changemgmt.ledger.from_status IS 'Status before; null at creation.';
+COMMENT ON COLUMN changemgmt.ledger.to_status IS 'Status after; null at deletion.';
+COMMENT ON COLUMN changemgmt.ledger.changed IS
+	'{column: [old, new]} for each column that changed; parts under their table''s name as [{op, old, new}].';
+COMMENT ON COLUMN changemgmt.ledger.actor IS 'Who acted: changemgmt.actor, or effective_role.';
+COMMENT ON COLUMN changemgmt.ledger.session_role IS 'The role that logged in.';
+COMMENT ON COLUMN changemgmt.ledger.effective_role IS 'The role after SET ROLE, outside of SECURITY DEFINER.';
+COMMENT ON COLUMN changemgmt.ledger.client_address IS 'Address of the client; null for a local socket.';
+COMMENT ON COLUMN changemgmt.ledger.application IS 'application_name of the session.';
+COMMENT ON COLUMN changemgmt.ledger.recorded_at IS 'Wall clock when the row was stamped, under its lock.';
+COMMENT ON COLUMN changemgmt.ledger.reason IS 'status_reason or override_reason given with the step.';
+COMMENT ON COLUMN changemgmt.ledger.row_digest IS 'SHA-256 of the subject''s row as it now is.';
+COMMENT ON COLUMN changemgmt.ledger.previous_hash IS 'hash of the row before in the chain; 32 zero bytes in the first.';
+COMMENT ON COLUMN changemgmt.ledger.hash IS 'SHA-256 over all of the above.';
+
+CREATE TABLE changemgmt.load (
+	id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+	relation text NOT NULL,
+	row_count bigint NOT NULL,
+	session_role text NOT NULL,
+	effective_role text NOT NULL,
+	client_address text,
+	application text,
+	loaded_at timestamptz NOT NULL
+);
+COMMENT ON TABLE changemgmt.load IS
+	'History that came in by COPY: who brought how many rows into which table, when. Not dumped: a restore is a load of its own.';
+
+CREATE FUNCTION changemgmt.ledger_guard() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'ledger_guard';
+COMMENT ON FUNCTION changemgmt.ledger_guard() IS
+	'Trigger: refuses (MC006) every write that does not come from the extension itself, but COPY by the owner.';
+
+CREATE FUNCTION changemgmt.load_record() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'load_record';
+COMMENT ON FUNCTION changemgmt.load_record() IS
+	'Trigger: counts the rows of a COPY and records it in load.';
+
+CREATE TRIGGER ledger_guard
+	BEFORE INSERT OR UPDATE OR DELETE ON changemgmt.ledger
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_guard();
+CREATE TRIGGER ledger_guard_truncate
+	BEFORE TRUNCATE ON changemgmt.ledger
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.ledger_guard();
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.ledger
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.ledger
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER ledger_guard
+	BEFORE INSERT OR UPDATE OR DELETE ON changemgmt.load
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_guard();
+CREATE TRIGGER ledger_guard_truncate
+	BEFORE TRUNCATE ON changemgmt.load
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.ledger_guard();
+
+SELECT pg_catalog.pg_extension_config_dump('changemgmt.ledger', '');

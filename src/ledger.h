@@ -1,0 +1,73 @@
+/*-------------------------------------------------------------------------
+ *
+ * ledger.h
+ *	  The append-only trail: canonical encoding, hash chain, the COPY door.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CHANGEMGMT_LEDGER_H
+#define CHANGEMGMT_LEDGER_H
+
+#include "commands/trigger.h"
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#define LEDGER_HASH_LENGTH 32
+
+/* One row of the ledger before it is written. */
+typedef struct LedgerEntry
+{
+	const char *subject_kind;
+	int64		subject_id;
+	int64		sequence;
+	const char *event;
+	const char *from_status;	/* NULL at creation */
+	const char *to_status;		/* NULL at deletion */
+	Jsonb	   *changed;
+	TimestampTz recorded_at;
+	const char *reason;			/* may be NULL */
+	uint8		row_digest[LEDGER_HASH_LENGTH];
+	uint8		previous_hash[LEDGER_HASH_LENGTH];
+	uint8		hash[LEDGER_HASH_LENGTH];	/* set by ledger_entry_seal */
+} LedgerEntry;
+
+/* Canonical encoding (docs/ledger.md) */
+extern void canonical_append_text(StringInfo buf, const char *text);
+extern void canonical_append_bytes(StringInfo buf, const void *data, int len);
+extern void canonical_append_null(StringInfo buf);
+extern void canonical_append_value(StringInfo buf, Oid type, Datum value,
+								   bool isnull);
+extern void canonical_digest(StringInfo buf, uint8 *digest);
+
+/*
+ * The diff of two rows of one relation as the jsonb object of
+ * ledger.changed, and the digest of a row.  Either row may be NULL in the
+ * diff (creation, deletion), not both.  Columns in "skip" (attnums) are left out.
+ */
+extern void ledger_push_diff(JsonbParseState **state, TupleDesc desc,
+							 HeapTuple oldtup, HeapTuple newtup,
+							 const Bitmapset *skip);
+extern void ledger_push_row(JsonbParseState **state, TupleDesc desc,
+							HeapTuple tuple, const Bitmapset *skip);
+extern void ledger_row_digest(TupleDesc desc, HeapTuple tuple,
+							  const Bitmapset *skip, uint8 *digest);
+
+/* Fill hash from everything else and the session's identity. */
+extern void ledger_entry_seal(LedgerEntry *entry);
+/* Store a sealed entry; needs an SPI connection. */
+extern void ledger_entry_write(const LedgerEntry *entry);
+
+/*
+ * Whether the row or statement that fired this trigger comes in by the door
+ * for history: an INSERT that is a COPY FROM by the owner or a superuser
+ * straight into this very relation (trigger depth 1).  COPY FROM by anyone
+ * else is refused (MC003).  Cheap when it is not a COPY.
+ */
+extern bool ledger_is_history(TriggerData *trigdata);
+/* Count one row that came in this way (BEFORE ROW triggers call it). */
+extern void ledger_count_history(void);
+
+extern void ledger_init(void);
+
+#endif							/* CHANGEMGMT_LEDGER_H */

@@ -1,0 +1,168 @@
+/*-------------------------------------------------------------------------
+ *
+ * spi.c
+ *	  The one way in which C reaches the extension's tables.
+ *
+ * Plans are prepared and executed as the owner of the tables, so that nobody
+ * needs rights on what only the rules may write; who is acting is asked of
+ * the outer role (person.c), which this does not touch.  The switch of the
+ * user id needs no PG_TRY: the abort of a transaction or subtransaction puts
+ * it back.
+ *
+ * State: the plans themselves (static in their callers, kept by SPI) and a
+ * list of cached tables, both for the life of the session.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "spi.h"
+
+PG_FUNCTION_INFO_V1(cache_invalidate);
+
+static CachedTable *cached_tables = NULL;
+
+/* Oid of the extension's schema; an error where it was dropped meanwhile. */
+Oid
+schema_oid(void)
+{
+	return get_namespace_oid("changemgmt", false);
+}
+
+/* Oid of one of our tables or views. */
+Oid
+relation_oid(const char *name)
+{
+	Oid			relid = get_relname_relid(name, schema_oid());
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"changemgmt.%s\" does not exist", name),
+				 errhint("The installed library needs a newer version of the extension: ALTER EXTENSION changemgmt UPDATE.")));
+	return relid;
+}
+
+/* Who owns the tables: the role that the extension's own statements run as. */
+Oid
+tables_owner(void)
+{
+	HeapTuple	tuple;
+	Oid			owner;
+
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation_oid("ledger")));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation changemgmt.ledger");
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * Execute a kept plan, preparing it first where needed.  Must be called
+ * between SPI_connect() and SPI_finish().  Every execution sees what was
+ * committed until now, also where the calling statement began earlier.
+ * Returns the SPI result code, which is never an error.
+ */
+int
+kept_plan_execute(KeptPlan *kept, Datum *values, const char *nulls, long limit)
+{
+	Oid			save_userid;
+	int			save_context;
+	int			result;
+
+	GetUserIdAndSecContext(&save_userid, &save_context);
+	SetUserIdAndSecContext(tables_owner(),
+						   save_context | SECURITY_LOCAL_USERID_CHANGE);
+
+	if (kept->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(kept->sql, kept->nargs, kept->argtypes);
+
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s: %s",
+				 SPI_result_code_string(SPI_result), kept->sql);
+		if (SPI_keepplan(plan) != 0)
+			elog(ERROR, "SPI_keepplan failed");
+		kept->plan = plan;
+	}
+
+	result = SPI_execute_plan(kept->plan, values, nulls, false, limit);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s: %s",
+			 SPI_result_code_string(result), kept->sql);
+
+	SetUserIdAndSecContext(save_userid, save_context);
+	return result;
+}
+
+Datum
+spi_first_value(int column, bool *isnull)
+{
+	if (SPI_processed == 0)
+	{
+		*isnull = true;
+		return (Datum) 0;
+	}
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+						 column, isnull);
+}
+
+static void
+cached_tables_invalidate(Datum arg, Oid relid)
+{
+	for (CachedTable *table = cached_tables; table; table = table->next)
+		if (relid == InvalidOid || relid == table->relid)
+			table->is_current = false;
+}
+
+/*
+ * Begin to read a cached table: called before the rows are read, so that an
+ * invalidation that comes in while they are read is not lost.
+ */
+void
+cached_table_begin(CachedTable *table)
+{
+	bool		known = false;
+
+	for (CachedTable *t = cached_tables; t; t = t->next)
+		known |= (t == table);
+	if (!known)
+	{
+		table->next = cached_tables;
+		cached_tables = table;
+	}
+	table->relid = relation_oid(table->relation);
+	table->is_current = true;
+}
+
+/* Trigger: all sessions read the rows of this table again. */
+Datum
+cache_invalidate(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("cache_invalidate: not called as a trigger")));
+
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
+void
+spi_init(void)
+{
+	CacheRegisterRelcacheCallback(cached_tables_invalidate, (Datum) 0);
+}

@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * spi.h
+ *	  The one way in which C reaches the extension's tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CHANGEMGMT_SPI_H
+#define CHANGEMGMT_SPI_H
+
+#include "executor/spi.h"
+
+/*
+ * A statement that is prepared once a session, as the owner of the tables,
+ * and kept.  Write all names and operators in it qualified.
+ */
+typedef struct KeptPlan
+{
+	const char *sql;
+	int			nargs;
+	Oid			argtypes[12];
+	SPIPlanPtr	plan;			/* set by the first execution */
+} KeptPlan;
+
+extern int	kept_plan_execute(KeptPlan *kept, Datum *values,
+							  const char *nulls, long limit);
+
+/* One value of the first row of what was executed last; *isnull if no row. */
+extern Datum spi_first_value(int column, bool *isnull);
+
+extern Oid	schema_oid(void);
+extern Oid	relation_oid(const char *name);
+extern Oid	tables_owner(void);
+
+/*
+ * A table whose rows a session keeps in some form.  When rows of it change
+ * in any session, is_current becomes false and the keeper must read again.
+ */
+typedef struct CachedTable
+{
+	const char *relation;
+	Oid			relid;
+	bool		is_current;
+	struct CachedTable *next;
+} CachedTable;
+
+extern void cached_table_begin(CachedTable *table);
+
+extern void spi_init(void);
+
+#endif							/* CHANGEMGMT_SPI_H */

@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * types_code.h
+ *	  The codes that C decides on.  On disk they are text; the order here is
+ *	  only their sort order.  Append only.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CHANGEMGMT_TYPES_CODE_H
+#define CHANGEMGMT_TYPES_CODE_H
+
+typedef enum Status
+{
+	STATUS_DRAFT,
+	STATUS_PLANNED,
+	STATUS_AWAITING_APPROVAL,
+	STATUS_APPROVED,
+	STATUS_REJECTED,
+	STATUS_SCHEDULED,
+	STATUS_IN_PROGRESS,
+	STATUS_VERIFYING,
+	STATUS_IMPLEMENTED,
+	STATUS_ROLLED_BACK,
+	STATUS_CLOSED,
+	STATUS_CANCELLED
+} Status;
+
+#define STATUS_COUNT (STATUS_CANCELLED + 1)
+#define STATUS_BIT(s) (((uint32) 1) << (s))
+
+typedef enum Outcome
+{
+	OUTCOME_NONE = -1,			/* null */
+	OUTCOME_SUCCESSFUL,
+	OUTCOME_SUCCESSFUL_WITH_ISSUES,
+	OUTCOME_ROLLED_BACK,
+	OUTCOME_FAILED,
+	OUTCOME_NOT_IMPLEMENTED
+} Outcome;
+
+extern const char *status_code(Status status);
+extern const char *outcome_code(Outcome outcome);
+/* From a text Datum as stored; elog for what the CHECK would not let in. */
+extern Status status_from_datum(Datum text);
+extern Outcome outcome_from_datum(Datum text, bool isnull);
+/* From a client's argument: false where the code is unknown. */
+extern bool status_parse(const char *code, Status *status);
+
+#endif							/* CHANGEMGMT_TYPES_CODE_H */
