@@ -27,7 +27,6 @@
 #include "common/int.h"
 #include "fmgr.h"
 #include "libpq/pqformat.h"
-#include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 #include "utils/sortsupport.h"
@@ -152,10 +151,11 @@ rate_decrease(Rate *target, const Rate *r)
  * ----------
  */
 
+/* The white space of ASCII, so that a text means the same in every locale. */
 static const char *
 rate_skip_space(const char *s)
 {
-	while (scanner_isspace(*s))
+	while (*s == ' ' || (*s >= '\t' && *s <= '\r'))
 		s++;
 	return s;
 }
