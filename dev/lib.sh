@@ -1,0 +1,289 @@
+# What dev/test, dev/demo and dev/bench share: packages, a private copy of the
+# server, throw-away clusters, and leaving nothing behind.
+#
+# The system's server is never touched.  `private_server` copies its programs
+# below a directory of ours and links the rest; a PostgreSQL program finds its
+# library and share directories relative to itself, so `make install` with the
+# copy's pg_config goes there and needs no rights.
+#
+# The caller may be root, whom initdb refuses, and whose tree nobody else may
+# be able to enter.  So the sources are copied to a place that belongs to
+# $owner, and all that follows the packages runs from there as $owner.
+
+say() { printf '==> %s\n' "$*"; }
+die() { printf '\nerror: %s\n' "$*" >&2; exit 1; }
+
+am_root() { [ "$(id -u)" = 0 ]; }
+
+as_root() {
+	if am_root; then "$@"; else sudo "$@"; fi
+}
+
+# The command prefix that makes us the unprivileged owner of servers, with a
+# clean environment: neither make's flags nor somebody's PGHOST may decide what
+# is tested.
+owner_prefix() {
+	local v
+	as=()
+	if am_root; then
+		as=(setpriv "--reuid=$owner" "--regid=$(id -g "$owner")" --init-groups --)
+	fi
+	as+=(env -i "PATH=$PATH" "HOME=${place:-/}" "USER=$owner" LC_ALL=C.UTF-8 "TERM=${TERM:-dumb}")
+	for v in CI PG_CONFIG CHANGEMGMT_REAL_DATA; do
+		[ -z "${!v:-}" ] || as+=("$v=${!v}")
+	done
+}
+
+as_owner() {
+	local as
+	owner_prefix
+	(cd / && exec "${as[@]}" "$@")
+}
+
+# The same for good.
+become_owner() {
+	local as
+	owner_prefix
+	cd /
+	exec "${as[@]}" "$@"
+}
+
+choose_owner() {
+	owner=$(id -un)
+	am_root || return 0
+	owner=postgres
+	id -u postgres >/dev/null 2>&1 || owner=nobody
+}
+
+# ---------------------------------------------------------------- packages
+
+# Versions of the server that are installed, 15 or later, newest first.
+installed_versions() {
+	local d
+	for d in /usr/lib/postgresql/*/bin/postgres; do
+		[ -x "$d" ] || continue
+		d=${d#/usr/lib/postgresql/}
+		d=${d%%/*}
+		case $d in *[!0-9]*) continue ;; esac
+		[ "$d" -ge 15 ] && echo "$d"
+	done | sort -rn
+}
+
+has_dev() { [ -e "/usr/lib/postgresql/$1/lib/pgxs/src/makefiles/pgxs.mk" ]; }
+has_pgtap() { [ -e "/usr/share/postgresql/$1/extension/pgtap.control" ]; }
+
+apt_update() {
+	[ -z "${apt_updated:-}" ] || return 0
+	apt_updated=1
+	say "apt-get update"
+	apt_get update || say "apt-get update did not fully succeed; going on with what is known"
+}
+
+# Keep apt quiet unless it fails; wait for another apt rather than fail.
+apt_get() {
+	local log rc=0
+	log=$(mktemp)
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		-o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 </dev/null || rc=$?
+	[ "$rc" = 0 ] || tail -n 20 "$log" >&2
+	rm -f "$log"
+	return "$rc"
+}
+
+# Sets pg_config.  Installs what is missing on Debian and its kin, else says
+# what is.
+ensure_packages() {
+	local version='' v missing=() id like snippet made_dir='' rc=0
+
+	if [ -n "${PG_CONFIG:-}" ]; then
+		pg_config=$(command -v "$PG_CONFIG") || die "PG_CONFIG=$PG_CONFIG: no such program"
+		check_tools
+		return
+	fi
+
+	id=$(. /etc/os-release 2>/dev/null && echo "${ID:-}") || id=
+	like=$(. /etc/os-release 2>/dev/null && echo "${ID_LIKE:-}") || like=
+	case " $id $like " in
+	*" debian "* | *" ubuntu "*) ;;
+	*)
+		pg_config=$(command -v pg_config) || die "packages can be installed by this script on Debian and Ubuntu only.
+Please install PostgreSQL 15 or later with its development files (pg_config, server headers),
+pgTAP, a C compiler, make and perl, then run this again, with PG_CONFIG=/path/to/pg_config
+if pg_config is not in the PATH."
+		check_tools
+		return
+		;;
+	esac
+
+	for v in $(installed_versions); do
+		if has_dev "$v" && has_pgtap "$v"; then version=$v; break; fi
+	done
+	[ -n "$version" ] || version=$(installed_versions | head -n 1)
+
+	command -v make >/dev/null || missing+=(make)
+	command -v gcc >/dev/null || missing+=(gcc)
+	[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+	command -v prove >/dev/null || missing+=(perl)
+	if [ -z "$version" ]; then
+		can_install "a PostgreSQL server, its development files, pgTAP ${missing[*]}"
+		apt_update
+		version=$(apt-cache depends postgresql 2>/dev/null |
+			sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1)
+		[ -n "$version" ] || die "apt knows no package postgresql; is the network there, and are apt's sources set?"
+		[ "$version" -ge 15 ] || die "PostgreSQL 15 or later is needed and this system offers $version.
+Please add the PostgreSQL project's packages (https://wiki.postgresql.org/wiki/Apt) and run this again."
+		missing+=("postgresql-$version")
+	fi
+	has_dev "$version" || missing+=("postgresql-server-dev-$version")
+	has_pgtap "$version" || missing+=("postgresql-$version-pgtap")
+
+	if [ ${#missing[@]} -gt 0 ]; then
+		can_install "${missing[*]}"
+		apt_update
+		say "installing ${missing[*]} and what they depend on (they stay installed)"
+		# The server's package would create and start a cluster.  Tell it not
+		# to, for as long as this takes.
+		snippet=/etc/postgresql-common/createcluster.d/changemgmt-no-cluster.conf
+		[ -d "${snippet%/*}" ] || made_dir=1
+		as_root mkdir -p "${snippet%/*}"
+		echo 'create_main_cluster = false' | as_root tee "$snippet" >/dev/null
+		apt_get install --no-install-recommends "${missing[@]}" || rc=$?
+		as_root rm -f "$snippet"
+		if [ "$rc" != 0 ]; then
+			[ -z "$made_dir" ] || as_root rmdir -p "${snippet%/*}" 2>/dev/null || true
+			die "apt-get could not install: ${missing[*]}"
+		fi
+	fi
+	pg_config=/usr/lib/postgresql/$version/bin/pg_config
+	check_tools
+}
+
+can_install() {
+	am_root && return
+	command -v sudo >/dev/null ||
+		die "these packages are missing and there is no sudo; as root: apt-get install $1"
+	sudo -n true 2>/dev/null && return
+	[ -t 0 ] || die "these packages are missing and sudo wants a password; as root: apt-get install $1"
+	say "sudo is used for apt-get only"
+}
+
+# The last word on whether all is there, however it came.
+check_tools() {
+	local f
+	for f in make gcc perl prove setpriv; do
+		command -v $f >/dev/null || die "$f is missing; please install it"
+	done
+	[ -x "$("$pg_config" --bindir)/postgres" ] || die "no PostgreSQL server beside $pg_config"
+	[ -e "$("$pg_config" --pgxs)" ] || die "no development files (PGXS) for $pg_config"
+	[ -e "$("$pg_config" --sharedir)/extension/pgtap.control" ] || die "no pgTAP for $pg_config"
+	say "PostgreSQL: $("$pg_config" --version)"
+	PG_CONFIG=$pg_config
+}
+
+# ------------------------------------------------------------------- places
+
+# Copy the sources, without what a build left in them, to $place/src.
+copy_sources() {
+	as_owner rm -rf "$place/src"
+	as_owner mkdir "$place/src"
+	tar -C "$top" --mode=u+rwX -c --exclude=./.git --exclude=./demo-server --exclude='*.o' --exclude='*.bc' \
+		--exclude='*.d' --exclude='*.so' --exclude='./changemgmt--*.sql' --exclude=./results \
+		--exclude=./output_iso . | as_owner tar -C "$place/src" -x --no-same-owner
+}
+
+# Some tests use records that do not belong to the source; the copy makes them
+# readable for the server.
+copy_real_data() {
+	local data=${CHANGEMGMT_REAL_DATA:-$top/../shared/data}
+	unset CHANGEMGMT_REAL_DATA
+	[ -d "$data" ] || return 0
+	as_owner mkdir "$place/data"
+	tar -C "$data" --mode=u+rwX -c . | as_owner tar -C "$place/data" -x --no-same-owner
+	CHANGEMGMT_REAL_DATA=$place/data
+}
+
+# A server of our own below $place/pg; sets pg_config and PATH to it.
+private_server() {
+	local sys=$PG_CONFIG root=$place/pg bin lib share inc f
+	bin=$("$sys" --bindir)
+	lib=$("$sys" --pkglibdir)
+	share=$("$sys" --sharedir)
+	inc=$("$sys" --includedir-server)
+	rm -rf "$root"
+	mkdir -p "$root$bin" "$root$lib" "$root$share/extension" "$root${inc%/*}"
+	for f in postgres initdb psql pgbench createdb dropdb createuser vacuumdb; do
+		cp "$bin/$f" "$root$bin/"
+	done
+	for f in "$bin"/pg_*; do cp "$f" "$root$bin/"; done
+	for f in "$lib"/*; do ln -sfn "$f" "$root$lib/"; done
+	for f in "$share"/*; do
+		[ "${f##*/}" = extension ] || ln -sfn "$f" "$root$share/"
+	done
+	for f in "$share"/extension/*; do ln -sfn "$f" "$root$share/extension/"; done
+	rm -f "$root$lib"/changemgmt* "$root$share"/extension/changemgmt*
+	ln -sfn "$inc" "$root$inc"
+	pg_config=$root$bin/pg_config
+	"$pg_config" --version >/dev/null ||
+		die "programs cannot be run in $place; set CHANGEMGMT_TMP to a directory where they can"
+	[ "$("$pg_config" --pkglibdir)" = "$root$lib" ] && [ "$("$pg_config" --sharedir)" = "$root$share" ] ||
+		die "$sys does not find its directories relative to itself; please use another build of PostgreSQL"
+	export PG_CONFIG=$pg_config PATH=$root$bin:$PATH
+}
+
+# Build and install into the private server; everything it says goes to
+# $place/build.log.
+build() {
+	say "building"
+	make -C "$place/src" -j"$(nproc)" all with_llvm=no PG_CONFIG="$pg_config" >"$place/build.log" 2>&1 &&
+		make -C "$place/src" install with_llvm=no PG_CONFIG="$pg_config" >>"$place/build.log" 2>&1 && return
+	tail -n 60 "$place/build.log"
+	die "the build failed"
+}
+
+# A cluster in $place, reached by a socket that only its owner (and root) can
+# use.
+create_cluster() {
+	mkdir -p "$place/s"
+	chmod 700 "$place/s"
+	initdb -D "$place/cluster" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
+		>"$place/initdb.log" 2>&1 || { cat "$place/initdb.log"; die "initdb failed"; }
+	cat >>"$place/cluster/postgresql.conf" <<-EOF
+		listen_addresses = ''
+		unix_socket_directories = '$place/s'
+		logging_collector = off
+	EOF
+}
+
+start_cluster() {
+	export PGHOST=$place/s PGPORT=5432 PGUSER=postgres PGDATA=$place/cluster
+	pg_ctl -l "$place/server.log" -w -t 120 start >/dev/null 2>&1 ||
+		{ tail -n 30 "$place/server.log"; die "the server does not start"; }
+}
+
+# End every process whose working directory is below $1 (a server's is its
+# data directory), but not ourselves.  INT is a server's fast shutdown and
+# harmless to its children, QUIT its immediate one.
+stop_all() {
+	local sig pid dir found i
+	for sig in INT QUIT KILL; do
+		for i in 1 2 3 4 5 6 7 8 9 10; do
+			found=
+			for pid in /proc/[0-9]*; do
+				dir=$(readlink "$pid/cwd" 2>/dev/null) || continue
+				case $dir in "$1"/*) ;; *) continue ;; esac
+				pid=${pid#/proc/}
+				[ "$pid" = $$ ] && continue
+				found=1
+				[ $i != 1 ] || kill -$sig "$pid" 2>/dev/null || true
+			done
+			[ -n "$found" ] || return 0
+			sleep 0.3
+		done
+	done
+}
+
+# Remove a place.  A test may have taken rights away from its own files.
+remove() {
+	chmod -R u+rwX "$1" 2>/dev/null || true
+	rm -rf "$1" || echo "could not remove all of $1"
+}
