@@ -27,7 +27,7 @@ our ($bindir, $pg_config);
 
 sub import
 {
-	# DROP PRIVILEGES: initdb refuses root.
+	# initdb refuses root
 	if ($> == 0)
 	{
 		my (undef, undef, $uid, $gid) = getpwnam('postgres');
@@ -184,8 +184,9 @@ sub kill9
 		kill 'KILL', @pids;
 		select undef, undef, undef, 0.05;
 	}
-	# the next start would have to guess whether the process still lives
-	unlink "$self->{data}/postmaster.pid";
+	# Where nobody reaps orphans the postmaster stays as a zombie, and the next
+	# start would take it for alive.
+	unlink "$self->{data}/postmaster.pid", "$self->{dir}/.s.PGSQL.5432.lock";
 	return;
 }
 
