@@ -380,3 +380,79 @@ CREATE AGGREGATE changemgmt.rate_sum(value changemgmt.rate) (
 );
 COMMENT ON AGGREGATE changemgmt.rate_sum(changemgmt.rate) IS
     'The rates taken together: failures and totals added; 0/0 over no rows.';
+
+-- Code lists: what the columns that hold codes can take.
+
+CREATE FUNCTION changemgmt.code_list(
+	OUT list text, OUT code text, OUT label text, OUT sort_order integer,
+	OUT description text)
+	RETURNS SETOF record
+	LANGUAGE C IMMUTABLE PARALLEL SAFE
+	ROWS 100
+	AS 'MODULE_PATHNAME', 'code_list';
+COMMENT ON FUNCTION changemgmt.code_list() IS
+	'The codes of each list (type, status, outcome, risk_level ...) with label, order and meaning.';
+
+-- Settings: shipped defaults are constants, a site's values stand in a table.
+
+CREATE TABLE changemgmt.site_setting (
+	key text PRIMARY KEY,
+	value text NOT NULL
+);
+COMMENT ON TABLE changemgmt.site_setting IS
+	'A site''s values of settings; view setting shows them over the shipped defaults.';
+
+CREATE FUNCTION changemgmt.cache_invalidate() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cache_invalidate';
+COMMENT ON FUNCTION changemgmt.cache_invalidate() IS
+	'Trigger: makes every session read the rows of this table again.';
+CREATE TRIGGER cache_invalidate
+	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON changemgmt.site_setting
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.cache_invalidate();
+
+CREATE FUNCTION changemgmt.site_setting_check() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'site_setting_check';
+COMMENT ON FUNCTION changemgmt.site_setting_check() IS
+	'Trigger: refuses (MC008) unknown keys and values that the setting cannot take.';
+CREATE TRIGGER site_setting_check
+	BEFORE INSERT OR UPDATE ON changemgmt.site_setting
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.site_setting_check();
+
+CREATE FUNCTION changemgmt.shipped_settings(
+	OUT key text, OUT default_value text, OUT description text)
+	RETURNS SETOF record
+	LANGUAGE C IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'shipped_settings';
+COMMENT ON FUNCTION changemgmt.shipped_settings() IS
+	'The settings there are, with their shipped defaults.';
+
+CREATE VIEW changemgmt.setting WITH (security_invoker = true) AS
+	SELECT s.key, coalesce(t.value, s.default_value) AS value,
+		   s.default_value, s.description
+	FROM changemgmt.shipped_settings() AS s
+	LEFT JOIN changemgmt.site_setting AS t ON t.key OPERATOR(pg_catalog.=) s.key;
+COMMENT ON VIEW changemgmt.setting IS 'Settings as they are in force.';
+COMMENT ON COLUMN changemgmt.setting.key IS 'Name of the setting.';
+COMMENT ON COLUMN changemgmt.setting.value IS 'The value in force.';
+COMMENT ON COLUMN changemgmt.setting.default_value IS 'The value where the site sets none.';
+COMMENT ON COLUMN changemgmt.setting.description IS 'What it does.';
+
+CREATE FUNCTION changemgmt.setting_value(key text) RETURNS text
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'setting_value';
+COMMENT ON FUNCTION changemgmt.setting_value(text) IS
+	'The value in force, from the session''s cache. Errors: MC008 for an unknown key.';
+
+CREATE FUNCTION changemgmt.set_setting(key text, value text) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+	INSERT INTO changemgmt.site_setting (key, value)
+	VALUES (set_setting.key, set_setting.value)
+	ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+END;
+COMMENT ON FUNCTION changemgmt.set_setting(text, text) IS
+	'Sets a setting for the whole database. Errors: MC008.';
+
+SELECT pg_catalog.pg_extension_config_dump('changemgmt.site_setting', '');

@@ -9,7 +9,11 @@
 
 #include "fmgr.h"
 
+#include "utils/guc.h"
+
 #include "compat.h"
+#include "person.h"
+#include "spi.h"
 
 PG_MODULE_MAGIC_EXT(.name = "changemgmt", .version = CHANGEMGMT_VERSION);
 
@@ -18,4 +22,8 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	spi_init();
+	person_init();
+
+	MarkGUCPrefixReserved("changemgmt");
 }

@@ -1,0 +1,301 @@
+/*-------------------------------------------------------------------------
+ *
+ * types_code.c
+ *	  The codes that columns take: their labels, order and meaning.
+ *
+ * On disk a code is text under a CHECK; the lists here describe the same
+ * codes, and test/pgtap/setting.sql compares both.  Lists are append only: a
+ * code that was ever stored keeps its meaning.
+ *
+ * All of it is constant; there is no state.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+#include "compat.h"
+#include "types_code.h"
+
+PG_FUNCTION_INFO_V1(code_list);
+
+typedef struct Code
+{
+	const char *code;
+	const char *label;
+	const char *description;
+} Code;
+
+typedef struct CodeList
+{
+	const char *name;
+	const Code *codes;
+	int			count;
+} CodeList;
+
+static const Code type_codes[] = {
+	{"standard", "Standard", "Done often, described by an approved template, of low risk."},
+	{"normal", "Normal", "Assessed and approved each time."},
+	{"major", "Major", "Of wide impact or cost; approved by more people."},
+	{"emergency", "Emergency", "Cannot wait for an approval; reviewed afterwards."},
+	{"latent", "Latent", "Was done already and is recorded afterwards."},
+};
+
+static const Code category_codes[] = {
+	{"release", "Release", "A new version of software."},
+	{"configuration", "Configuration", "Settings of something that stays the same version."},
+	{"infrastructure", "Infrastructure", "Hosts, networks, storage, clusters."},
+	{"feature_flag", "Feature Flag", "Switches behaviour that is deployed already."},
+	{"data_migration", "Data Migration", "Moves or rewrites data."},
+	{"dependency", "Dependency", "A library or service that others rely on."},
+	{"schema", "Schema", "The structure of a database."},
+	{"security", "Security", "Patches, keys, rights, firewall rules."},
+	{"other", "Other", "None of the others."},
+};
+
+/* In the order of enum Status. */
+static const Code status_codes[STATUS_COUNT] = {
+	[STATUS_DRAFT] = {"draft", "Draft", "Requested; its plan is being written."},
+	[STATUS_PLANNED] = {"planned", "Planned", "The plan is complete, but was not submitted yet."},
+	[STATUS_AWAITING_APPROVAL] = {"awaiting_approval", "CAB Review", "Those who approve are deciding."},
+	[STATUS_APPROVED] = {"approved", "Approved", "May be scheduled."},
+	[STATUS_REJECTED] = {"rejected", "Rejected", "Was refused; may be revised."},
+	[STATUS_SCHEDULED] = {"scheduled", "Scheduled", "Its time is booked."},
+	[STATUS_IN_PROGRESS] = {"in_progress", "In Progress", "The work is being done."},
+	[STATUS_VERIFYING] = {"verifying", "Verifying", "The work is done and is being checked."},
+	[STATUS_IMPLEMENTED] = {"implemented", "Implemented", "It is in place; validations may still be due."},
+	[STATUS_ROLLED_BACK] = {"rolled_back", "Rolled Back", "The old state was put back."},
+	[STATUS_CLOSED] = {"closed", "Closed", "Nothing is left to be done."},
+	[STATUS_CANCELLED] = {"cancelled", "Cancelled", "It will not be done."},
+};
+
+/* In the order of enum Outcome. */
+static const Code outcome_codes[] = {
+	[OUTCOME_SUCCESSFUL] = {"successful", "Successful", "Everything went as planned."},
+	[OUTCOME_SUCCESSFUL_WITH_ISSUES] = {"successful_with_issues", "Successful with Issues", "In place, with issues that are acceptable."},
+	[OUTCOME_ROLLED_BACK] = {"rolled_back", "Rolled Back", "The old state was put back."},
+	[OUTCOME_FAILED] = {"failed", "Failed", "Failed, and left in place or fixed forward."},
+	[OUTCOME_NOT_IMPLEMENTED] = {"not_implemented", "Not Implemented", "Begun, but nothing was applied."},
+};
+
+static const Code level_codes[] = {
+	{"low", "Low", NULL},
+	{"medium", "Medium", NULL},
+	{"high", "High", NULL},
+	{"critical", "Critical", NULL},
+};
+
+static const Code decision_codes[] = {
+	{"approved", "Approved", "In favour."},
+	{"rejected", "Rejected", "Against."},
+	{"deferred", "Deferred", "Not now: back to planning."},
+	{"abstained", "Abstained", "Neither; does not count in the base."},
+};
+
+static const Code environment_codes[] = {
+	{"development", "Development", NULL},
+	{"test", "Test", NULL},
+	{"staging", "Staging", NULL},
+	{"production", "Production", "The only one that metrics count."},
+};
+
+static const Code rollback_strategy_codes[] = {
+	{"restore", "Restore", "From a backup or snapshot."},
+	{"redeploy", "Redeploy", "Deploy the version before."},
+	{"blue_green", "Blue/Green", "Switch back to the other side."},
+	{"feature_flag", "Feature Flag", "Switch the flag off."},
+	{"fix_forward", "Fix Forward", "There is no way back; repair what is there."},
+	{"manual", "Manual", "By hand, in the steps of the rollback plan."},
+};
+
+static const Code cause_class_codes[] = {
+	{"testing", "Testing", "Tests had not covered it."},
+	{"plan", "Plan", "The plan was wrong or incomplete."},
+	{"environment", "Environment", "Production differed from what was tested."},
+	{"dependency", "Dependency", "Something that it relies on behaved differently."},
+	{"human", "Human", "A slip in the execution."},
+	{"vendor", "Vendor", "A fault in what a vendor delivered."},
+	{"capacity", "Capacity", "Load or size was more than it could take."},
+	{"unknown", "Unknown", "Not found, or not yet."},
+};
+
+static const Code task_phase_codes[] = {
+	{"preparation", "Preparation", "Before the work may start."},
+	{"implementation", "Implementation", "The work itself."},
+	{"follow_up", "Follow-up", "After the work."},
+};
+
+static const Code check_kind_codes[] = {
+	{"slo", "SLO", "A service level objective is met."},
+	{"synthetic", "Synthetic", "An automatic probe succeeds."},
+	{"functional", "Functional", "Somebody or something tried the function."},
+	{"user_confirmation", "User Confirmation", "A user says that it works."},
+};
+
+static const Code check_stage_codes[] = {
+	{"immediate", "Immediate", "Right after the work."},
+	{"24_hours", "24 Hours", "A day after."},
+	{"7_days", "7 Days", "A week after."},
+};
+
+static const Code link_relation_codes[] = {
+	{"parent", "Parent", "The target is the greater change that this one is part of."},
+	{"depends_on", "Depends On", "The target has to be done before."},
+	{"caused", "Caused", "This change made the target necessary."},
+	{"resolves", "Resolves", "This change resolves the target."},
+	{"remediates", "Remediates", "This change repairs what the target broke."},
+	{"backs_out", "Backs Out", "This change takes the target back."},
+	{"commit", "Commit", "A commit in a version control system."},
+	{"ticket", "Ticket", "A ticket in another system."},
+	{"project", "Project", "The project that it belongs to."},
+	{"other", "Other", "Related in another way."},
+};
+
+static const Code emergency_threshold_codes[] = {
+	{"production_down", "Production Down", "Production does not work."},
+	{"data_at_risk", "Data at Risk", "Data is being lost or damaged, or soon will be."},
+	{"security_breach", "Security Breach", "Somebody is in, or could be."},
+};
+
+static const Code object_kind_codes[] = {
+	{"client", "Client", NULL},
+	{"service", "Service", NULL},
+	{"stored_procedure", "Stored Procedure", NULL},
+	{"function", "Function", NULL},
+	{"schema", "Schema", NULL},
+	{"configuration", "Configuration", NULL},
+	{"other", "Other", NULL},
+};
+
+static const Code seat_codes[] = {
+	{"technical_lead", "Technical Lead", "Judges whether it will work."},
+	{"business_representative", "Business Representative", "Speaks for those who use it."},
+	{"security", "Security", "Judges what it means for security."},
+	{"change_manager", "Change Manager", "Runs the process; may waive requirements."},
+	{"member", "Member", "Votes without a seat of its own."},
+};
+
+#define CODE_LIST(name, codes) {name, codes, lengthof(codes)}
+
+static const CodeList code_lists[] = {
+	CODE_LIST("type", type_codes),
+	CODE_LIST("category", category_codes),
+	CODE_LIST("status", status_codes),
+	CODE_LIST("outcome", outcome_codes),
+	CODE_LIST("risk_level", level_codes),
+	CODE_LIST("priority", level_codes),
+	CODE_LIST("decision", decision_codes),
+	CODE_LIST("environment", environment_codes),
+	CODE_LIST("rollback_strategy", rollback_strategy_codes),
+	CODE_LIST("cause_class", cause_class_codes),
+	CODE_LIST("task_phase", task_phase_codes),
+	CODE_LIST("check_kind", check_kind_codes),
+	CODE_LIST("check_stage", check_stage_codes),
+	CODE_LIST("link_relation", link_relation_codes),
+	CODE_LIST("emergency_threshold", emergency_threshold_codes),
+	CODE_LIST("object_kind", object_kind_codes),
+	CODE_LIST("seat", seat_codes),
+};
+
+/* Position of a code that need not end in a zero byte; -1 where unknown. */
+static int
+code_position(const Code *codes, int count, const char *code, size_t length)
+{
+	for (int i = 0; i < count; i++)
+		if (strlen(codes[i].code) == length &&
+			memcmp(codes[i].code, code, length) == 0)
+			return i;
+	return -1;
+}
+
+static int
+code_position_of_datum(const Code *codes, int count, Datum stored,
+					   const char *what)
+{
+	text	   *t = DatumGetTextPP(stored);
+	int			position = code_position(codes, count, VARDATA_ANY(t),
+										 VARSIZE_ANY_EXHDR(t));
+
+	if (position < 0)
+		elog(ERROR, "unexpected %s: \"%s\"", what, text_to_cstring(t));
+	return position;
+}
+
+const char *
+status_code(Status status)
+{
+	Assert(status >= 0 && status < STATUS_COUNT);
+	return status_codes[status].code;
+}
+
+/* NULL for OUTCOME_NONE. */
+const char *
+outcome_code(Outcome outcome)
+{
+	Assert(outcome >= OUTCOME_NONE && outcome < (int) lengthof(outcome_codes));
+	return outcome == OUTCOME_NONE ? NULL : outcome_codes[outcome].code;
+}
+
+Status
+status_from_datum(Datum text)
+{
+	return (Status) code_position_of_datum(status_codes, STATUS_COUNT, text,
+										   "status");
+}
+
+Outcome
+outcome_from_datum(Datum text, bool isnull)
+{
+	if (isnull)
+		return OUTCOME_NONE;
+	return (Outcome) code_position_of_datum(outcome_codes,
+											lengthof(outcome_codes), text,
+											"outcome");
+}
+
+bool
+status_parse(const char *code, Status *status)
+{
+	int			position = code_position(status_codes, STATUS_COUNT, code,
+										 strlen(code));
+
+	if (position < 0)
+		return false;
+	*status = (Status) position;
+	return true;
+}
+
+/* All lists, one row a code. */
+Datum
+code_list(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < (int) lengthof(code_lists); i++)
+	{
+		const CodeList *list = &code_lists[i];
+
+		for (int j = 0; j < list->count; j++)
+		{
+			const Code *code = &list->codes[j];
+			Datum		values[5];
+			bool		nulls[5] = {false};
+
+			values[0] = CStringGetTextDatum(list->name);
+			values[1] = CStringGetTextDatum(code->code);
+			values[2] = CStringGetTextDatum(code->label);
+			values[3] = Int32GetDatum(j + 1);
+			nulls[4] = code->description == NULL;
+			values[4] = nulls[4] ? (Datum) 0
+				: CStringGetTextDatum(code->description);
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
+								 values, nulls);
+		}
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,306 @@
+/*-------------------------------------------------------------------------
+ *
+ * types_setting.c
+ *	  Stored settings: shipped defaults overlaid by a site's rows.
+ *
+ * The settings that exist, with their defaults, are constants here; what a
+ * site sets stands in the table site_setting, for the whole database.
+ *
+ * State: the values in force, read once and again when any session changed
+ * the table.  Invariant: site_values is either of one complete reading or of
+ * none, in which case settings_read is false.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "spi.h"
+#include "types_setting.h"
+
+PG_FUNCTION_INFO_V1(site_setting_check);
+PG_FUNCTION_INFO_V1(shipped_settings);
+PG_FUNCTION_INFO_V1(setting_value);
+
+/* NULL for a value that the setting takes, else what it takes (a sentence) */
+typedef const char *(*SettingCheck) (const char *value);
+
+typedef struct Setting
+{
+	const char *key;
+	const char *default_value;
+	const char *description;
+	SettingCheck check;
+} Setting;
+
+static const char *check_time_zone(const char *value);
+static const char *check_number_prefix(const char *value);
+static const char *check_number_width(const char *value);
+static const char *check_model_key(const char *value);
+
+/* Append only: a dump of a site's settings must load into any later version. */
+static const Setting settings[] = {
+	{
+		"reporting_time_zone", "UTC",
+		"Time zone in which months, days and business days are counted.",
+		check_time_zone
+	},
+	{
+		"number_prefix", "CHG",
+		"What the number of a change begins with.",
+		check_number_prefix
+	},
+	{
+		"number_width", "7",
+		"How many digits the number of a change has at least.",
+		check_number_width
+	},
+	{
+		"default_model", "normal",
+		"Key of the model of a change for which none was named.",
+		check_model_key
+	},
+};
+
+#define SETTING_COUNT ((int) lengthof(settings))
+
+static CachedTable site_setting_table = {.relation = "site_setting"};
+static MemoryContext site_context = NULL;
+/* by position in settings[]; NULL where the site sets none */
+static const char *site_values[SETTING_COUNT];
+static bool settings_read = false;
+
+static KeptPlan site_setting_plan = {
+	.sql = "SELECT key, value FROM changemgmt.site_setting"
+};
+
+/*
+ * Only names with a region, which mean the same to every function of the
+ * server: 'CET' is a fixed offset to AT TIME ZONE and a zone with summer time
+ * to others, and a misspelt name with a digit is taken for a POSIX rule.
+ */
+static const char *
+check_time_zone(const char *value)
+{
+	static const char *const expected =
+		"It takes UTC or a name with a region, such as Europe/Berlin, from the view pg_timezone_names.";
+	pg_tz	   *zone;
+	pg_tzenum  *all;
+	bool		found = false;
+
+	if (pg_strcasecmp(value, "UTC") == 0)
+		return NULL;
+	if (strchr(value, '/') == NULL || strlen(value) > TZ_STRLEN_MAX)
+		return expected;
+	zone = pg_tzset(value);
+	if (zone == NULL || !pg_tz_acceptable(zone))
+		return expected;
+
+	all = pg_tzenumerate_start();
+	while (!found && (zone = pg_tzenumerate_next(all)) != NULL)
+		found = pg_strcasecmp(pg_get_timezone_name(zone), value) == 0;
+	pg_tzenumerate_end(all);
+	return found ? NULL : expected;
+}
+
+static const char *
+check_number_prefix(const char *value)
+{
+	size_t		length = strlen(value);
+
+	if (length >= 1 && length <= 10 &&
+		strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-") == length)
+		return NULL;
+	return "It takes 1 to 10 letters (A to Z) and hyphens.";
+}
+
+static const char *
+check_number_width(const char *value)
+{
+	size_t		length = strlen(value);
+
+	if (length >= 1 && length <= 2 && value[0] != '0' &&
+		strspn(value, "0123456789") == length && atoi(value) <= 18)
+		return NULL;
+	return "It takes a whole number from 1 to 18.";
+}
+
+static const char *
+check_model_key(const char *value)
+{
+	size_t		length = strlen(value);
+
+	if (length >= 1 && length <= 63 && value[0] >= 'a' && value[0] <= 'z' &&
+		strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") == length)
+		return NULL;
+	return "It takes the key of a model; the view model lists them.";
+}
+
+/* Position of a key in settings[]; -1 where unknown. */
+static int
+setting_position(const char *key)
+{
+	for (int i = 0; i < SETTING_COUNT; i++)
+		if (strcmp(settings[i].key, key) == 0)
+			return i;
+	return -1;
+}
+
+static int
+setting_position_required(const char *key)
+{
+	int			position = setting_position(key);
+
+	if (position < 0)
+	{
+		StringInfoData keys;
+
+		initStringInfo(&keys);
+		for (int i = 0; i < SETTING_COUNT; i++)
+			appendStringInfo(&keys, "%s%s", i > 0 ? ", " : "", settings[i].key);
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("setting \"%s\" does not exist", key),
+				 errhint("The settings are: %s.", keys.data)));
+	}
+	return position;
+}
+
+/*
+ * Read all of the site's values.  They are published together, at the end,
+ * so that an error on the way leaves the old ones, marked as not current.
+ */
+static void
+settings_read_all(void)
+{
+	const char *values[SETTING_COUNT] = {NULL};
+	MemoryContext context;
+	MemoryContext old_context;
+
+	/* A child of the caller's until it is complete: an error frees it. */
+	context = AllocSetContextCreate(CurrentMemoryContext,
+									"changemgmt settings",
+									ALLOCSET_SMALL_SIZES);
+	settings_read = false;
+	cached_table_begin(&site_setting_table);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	kept_plan_execute(&site_setting_plan, NULL, NULL, 0);
+	old_context = MemoryContextSwitchTo(context);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		char	   *key = SPI_getvalue(row, desc, 1);
+		int			position = setting_position(key);
+
+		/* A later version of the library may have left a row behind. */
+		if (position >= 0)
+			values[position] = SPI_getvalue(row, desc, 2);
+		pfree(key);
+	}
+	MemoryContextSwitchTo(old_context);
+	SPI_finish();
+
+	MemoryContextSetParent(context, CacheMemoryContext);
+	if (site_context != NULL)
+		MemoryContextDelete(site_context);
+	site_context = context;
+	memcpy(site_values, values, sizeof(site_values));
+	settings_read = true;
+}
+
+const char *
+setting_get(const char *key)
+{
+	int			position = setting_position_required(key);
+
+	if (!settings_read || !site_setting_table.is_current)
+		settings_read_all();
+	return site_values[position] != NULL ? site_values[position]
+		: settings[position].default_value;
+}
+
+int
+setting_get_int(const char *key)
+{
+	return pg_strtoint32(setting_get(key));
+}
+
+/* Trigger: refuses unknown keys and values that the setting cannot take. */
+Datum
+site_setting_check(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	HeapTuple	row;
+	TupleDesc	desc;
+	char	   *key;
+	char	   *value;
+	const Setting *setting;
+	const char *expected;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_BEFORE(trigdata->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+		TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("site_setting_check: not called BEFORE INSERT OR UPDATE FOR EACH ROW")));
+
+	row = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple
+		: trigdata->tg_trigtuple;
+	desc = RelationGetDescr(trigdata->tg_relation);
+	key = SPI_getvalue(row, desc, SPI_fnumber(desc, "key"));
+	value = SPI_getvalue(row, desc, SPI_fnumber(desc, "value"));
+	/* The NOT NULL of both columns comes after this trigger. */
+	if (key == NULL || value == NULL)
+		return PointerGetDatum(row);
+
+	setting = &settings[setting_position_required(key)];
+	expected = setting->check(value);
+	if (expected != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("setting \"%s\" cannot be \"%s\"", key, value),
+				 errhint("%s", expected)));
+	return PointerGetDatum(row);
+}
+
+Datum
+shipped_settings(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < SETTING_COUNT; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = CStringGetTextDatum(settings[i].key);
+		values[1] = CStringGetTextDatum(settings[i].default_value);
+		values[2] = CStringGetTextDatum(settings[i].description);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc,
+							 values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+setting_value(PG_FUNCTION_ARGS)
+{
+	char	   *key = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_TEXT_P(cstring_to_text(setting_get(key)));
+}
