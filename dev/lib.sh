@@ -72,6 +72,12 @@ installed_versions() {
 has_dev() { [ -e "/usr/lib/postgresql/$1/lib/pgxs/src/makefiles/pgxs.mk" ]; }
 has_pgtap() { [ -e "/usr/share/postgresql/$1/extension/pgtap.control" ]; }
 
+# The server's version that this system's packages offer.
+apt_version() {
+	apt-cache depends postgresql 2>/dev/null |
+		sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1
+}
+
 apt_update() {
 	[ -z "${apt_updated:-}" ] || return 0
 	apt_updated=1
@@ -125,10 +131,12 @@ if pg_config is not in the PATH."
 	[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
 	command -v prove >/dev/null || missing+=(perl)
 	if [ -z "$version" ]; then
-		can_install "a PostgreSQL server, its development files, pgTAP ${missing[*]}"
-		apt_update
-		version=$(apt-cache depends postgresql 2>/dev/null |
-			sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1)
+		version=$(apt_version)
+		if [ -z "$version" ]; then
+			can_install "${missing[*]} postgresql postgresql-server-dev-NN postgresql-NN-pgtap"
+			apt_update
+			version=$(apt_version)
+		fi
 		[ -n "$version" ] || die "apt knows no package postgresql; is the network there, and are apt's sources set?"
 		[ "$version" -ge 15 ] || die "PostgreSQL 15 or later is needed and this system offers $version.
 Please add the PostgreSQL project's packages (https://wiki.postgresql.org/wiki/Apt) and run this again."
