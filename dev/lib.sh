@@ -244,7 +244,7 @@ build() {
 	say "building"
 	make -C "$place/src" -j"$(nproc)" all with_llvm=no PG_CONFIG="$pg_config" >"$place/build.log" 2>&1 &&
 		make -C "$place/src" install with_llvm=no PG_CONFIG="$pg_config" >>"$place/build.log" 2>&1 && return
-	tail -n 60 "$place/build.log"
+	grep -vE '^[^ ]*(gcc|cc|clang)[^ ]* -' "$place/build.log" | tail -n 60
 	die "the build failed"
 }
 
