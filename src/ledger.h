@@ -30,20 +30,37 @@ typedef struct LedgerEntry
 	uint8		row_digest[LEDGER_HASH_LENGTH];
 	uint8		previous_hash[LEDGER_HASH_LENGTH];
 	uint8		hash[LEDGER_HASH_LENGTH];	/* set by ledger_entry_seal */
+	/* who, also set by ledger_entry_seal; lives until the transaction ends */
+	const struct LedgerIdentity *identity;
 } LedgerEntry;
+
+/* Who is acting, as the hash covers it. */
+typedef struct LedgerIdentity
+{
+	const char *actor;
+	const char *session_role;
+	const char *effective_role;
+	const char *client_address; /* NULL for a local socket */
+	const char *application;	/* NULL where it has no name */
+} LedgerIdentity;
 
 /* Canonical encoding (docs/ledger.md) */
 extern void canonical_append_text(StringInfo buf, const char *text);
 extern void canonical_append_bytes(StringInfo buf, const void *data, int len);
 extern void canonical_append_null(StringInfo buf);
+extern void canonical_append_jsonb(StringInfo buf, Jsonb *jsonb);
 extern void canonical_append_value(StringInfo buf, Oid type, Datum value,
 								   bool isnull);
-extern void canonical_digest(StringInfo buf, uint8 *digest);
+extern void canonical_digest(StringInfo buf, uint8 *digest);	/* SHA-256 */
 
 /*
  * The diff of two rows of one relation as the jsonb object of
  * ledger.changed, and the digest of a row.  Either row may be NULL in the
- * diff (creation, deletion), not both.  Columns in "skip" (attnums) are left out.
+ * diff (creation, deletion), not both.  Columns in "skip" (attnums) are left
+ * out.  The tuples must live until the caller has made its jsonb.
+ *
+ * The row of a subject has the columns id, ledger_sequence and ledger_head;
+ * the digest covers all columns but the last two.
  */
 extern void ledger_push_diff(JsonbParseState **state, TupleDesc desc,
 							 HeapTuple oldtup, HeapTuple newtup,
@@ -53,10 +70,11 @@ extern void ledger_push_row(JsonbParseState **state, TupleDesc desc,
 extern void ledger_row_digest(TupleDesc desc, HeapTuple tuple,
 							  const Bitmapset *skip, uint8 *digest);
 
-/* Fill hash from everything else and the session's identity. */
+/* Fill identity and hash; all else must be there. */
 extern void ledger_entry_seal(LedgerEntry *entry);
-/* Store a sealed entry; needs an SPI connection. */
+/* Store an entry that was sealed in this transaction. */
 extern void ledger_entry_write(const LedgerEntry *entry);
+extern void ledger_entry_hash(const LedgerEntry *entry, uint8 *hash);
 
 /*
  * Whether the row or statement that fired this trigger comes in by the door
@@ -69,5 +87,6 @@ extern bool ledger_is_history(TriggerData *trigdata);
 extern void ledger_count_history(void);
 
 extern void ledger_init(void);
+extern void ledger_canonical_init(void);
 
 #endif							/* CHANGEMGMT_LEDGER_H */
