@@ -207,6 +207,9 @@ FROM (VALUES
     ('9223372036854775807/9223372036854775807', '0/0')
 ) v (a, b);
 
+SELECT string_agg(r::text, ' < ' ORDER BY r)
+FROM unnest('{1/2, 0/5, 0/0, 2/4, 7/7, 5/5, 0/7, 2/3, 1/3}'::rate[]) r;
+
 -- quotients that differ in the 126th bit, where double precision sees none
 SELECT a, b, rate_cmp(a, b), rate_cmp(b, a),
     a::double precision = b::double precision AS same_double
@@ -326,7 +329,7 @@ SELECT rate '9223372036854775807/9223372036854775807'
 --
 -- Wilson score interval
 --
-SELECT r, round(wilson_low(r)::numeric, 6) AS low,
+SELECT r, round(r::numeric, 4) AS rounded, round(wilson_low(r)::numeric, 6) AS low,
     round(wilson_high(r)::numeric, 6) AS high
 FROM unnest(ARRAY['4/23', '0/10', '10/10', '1/10', '0/0']::rate[]) r;
 SELECT confidence, round(wilson_low('4/23', confidence)::numeric, 6) AS low,
@@ -385,6 +388,17 @@ FROM (SELECT change_failure_rate(failed) AS f, rate_sum(r) AS s,
         count(*) FILTER (WHERE failed) AS n, count(failed) AS t,
         sum(numerator(r))::bigint AS sn, sum(denominator(r))::bigint AS st
     FROM types_deployed GROUP BY GROUPING SETS ((team), (team, id % 3), ())) g;
+
+-- what is kept a month makes the year
+CREATE TEMP TABLE monthly AS
+SELECT date '2024-01-01' + interval '1 month' * (id / 900) AS month,
+    change_failure_rate(failed) AS rate
+FROM types_deployed GROUP BY 1;
+SELECT extract(year FROM month) AS year, rate_sum(rate)
+FROM monthly GROUP BY 1 ORDER BY 1;
+SELECT extract(year FROM date '2024-01-01' + interval '1 month' * (id / 900)) AS year,
+    change_failure_rate(failed)
+FROM types_deployed GROUP BY 1 ORDER BY 1;
 
 -- parallel
 SET parallel_setup_cost = 0;
