@@ -36,7 +36,7 @@ COMMENT ON COLUMN changemgmt.ledger.actor IS 'Who acted: changemgmt.actor, or ef
 COMMENT ON COLUMN changemgmt.ledger.session_role IS 'The role that logged in.';
 COMMENT ON COLUMN changemgmt.ledger.effective_role IS 'The role after SET ROLE, outside of SECURITY DEFINER.';
 COMMENT ON COLUMN changemgmt.ledger.client_address IS 'Address of the client; null for a local socket.';
-COMMENT ON COLUMN changemgmt.ledger.application IS 'application_name of the session.';
+COMMENT ON COLUMN changemgmt.ledger.application IS 'application_name of the session; null where it has none.';
 COMMENT ON COLUMN changemgmt.ledger.recorded_at IS 'Wall clock when the row was stamped, under its lock.';
 COMMENT ON COLUMN changemgmt.ledger.reason IS 'status_reason or override_reason given with the step.';
 COMMENT ON COLUMN changemgmt.ledger.row_digest IS 'SHA-256 of the subject''s row as it now is.';
@@ -56,11 +56,20 @@ CREATE TABLE changemgmt.load (
 COMMENT ON TABLE changemgmt.load IS
 	'History that came in by COPY: who brought how many rows into which table, when. Not dumped: a restore is a load of its own.';
 
+COMMENT ON COLUMN changemgmt.load.id IS 'Key that no other database gives.';
+COMMENT ON COLUMN changemgmt.load.relation IS 'The table that the rows went into.';
+COMMENT ON COLUMN changemgmt.load.row_count IS 'How many rows the COPY brought.';
+COMMENT ON COLUMN changemgmt.load.session_role IS 'The role that logged in.';
+COMMENT ON COLUMN changemgmt.load.effective_role IS 'The role after SET ROLE.';
+COMMENT ON COLUMN changemgmt.load.client_address IS 'Address of the client; null for a local socket.';
+COMMENT ON COLUMN changemgmt.load.application IS 'application_name of the session; null where it has none.';
+COMMENT ON COLUMN changemgmt.load.loaded_at IS 'Wall clock at the end of the COPY.';
+
 CREATE FUNCTION changemgmt.ledger_guard() RETURNS trigger
 	LANGUAGE C VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'ledger_guard';
 COMMENT ON FUNCTION changemgmt.ledger_guard() IS
-	'Trigger: refuses (MC006) every write that does not come from the extension itself, but COPY by the owner.';
+	'Trigger: refuses (MC006) every statement on ledger and load, whoever gives it, but COPY into ledger by the owner.';
 
 CREATE FUNCTION changemgmt.load_record() RETURNS trigger
 	LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -86,5 +95,21 @@ CREATE TRIGGER ledger_guard
 CREATE TRIGGER ledger_guard_truncate
 	BEFORE TRUNCATE ON changemgmt.load
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.ledger_guard();
+
+CREATE FUNCTION changemgmt.row_digest(row_value record) RETURNS bytea
+	LANGUAGE C STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'row_digest';
+COMMENT ON FUNCTION changemgmt.row_digest(record) IS
+	'SHA-256 of a row in the ledger''s encoding: for the row of a subject what ledger.row_digest of its last entry must be.';
+
+CREATE FUNCTION changemgmt.verify_ledger(
+	kind text DEFAULT NULL, id bigint DEFAULT NULL,
+	OUT subject_kind text, OUT subject_id bigint, OUT sequence bigint,
+	OUT problem text)
+	RETURNS SETOF record
+	LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
+	AS 'MODULE_PATHNAME', 'verify_ledger';
+COMMENT ON FUNCTION changemgmt.verify_ledger(text, bigint) IS
+	'A row for each break in the chains and each row that is not what its chain recorded; none where all is well. Errors: MC008 for an unknown kind.';
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.ledger', '');
