@@ -12,6 +12,7 @@
 #include "utils/guc.h"
 
 #include "compat.h"
+#include "ledger.h"
 #include "person.h"
 #include "spi.h"
 
@@ -24,6 +25,7 @@ _PG_init(void)
 {
 	spi_init();
 	person_init();
+	ledger_init();
 
 	MarkGUCPrefixReserved("changemgmt");
 }
