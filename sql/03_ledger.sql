@@ -2,7 +2,7 @@
 -- canonical encoding byte by byte.
 
 CREATE TABLE changemgmt.ledger (
-	subject_kind text NOT NULL,
+	subject_kind text COLLATE "C" NOT NULL,
 	subject_id bigint NOT NULL,
 	sequence bigint NOT NULL CHECK (sequence > 0),
 	event text NOT NULL,

@@ -99,12 +99,23 @@ append_uint32(StringInfo buf, uint32 value)
 	appendBinaryStringInfo(buf, (char *) &ordered, 4);
 }
 
+/* Many small fields make a row, so this looks at the buffer once. */
+static inline void
+append_field(StringInfo buf, const void *data, int len)
+{
+	uint32		length = pg_hton32((uint32) len);
+
+	if (unlikely(buf->maxlen - buf->len <= len + 4))
+		enlargeStringInfo(buf, len + 4);
+	memcpy(buf->data + buf->len, &length, 4);
+	memcpy(buf->data + buf->len + 4, data, len);
+	buf->len += len + 4;
+}
+
 void
 canonical_append_bytes(StringInfo buf, const void *data, int len)
 {
-	enlargeStringInfo(buf, len + 4);
-	append_uint32(buf, (uint32) len);
-	appendBinaryStringInfo(buf, data, len);
+	append_field(buf, data, len);
 }
 
 void
@@ -130,7 +141,7 @@ append_text_bytes(StringInfo buf, const char *text, int len)
 			len = strlen(converted);
 		text = converted;
 	}
-	canonical_append_bytes(buf, text, len);
+	append_field(buf, text, len);
 }
 
 void
@@ -164,7 +175,7 @@ append_int64(StringInfo buf, int64 value)
 {
 	char		text[MAXINT8LEN + 1];
 
-	canonical_append_bytes(buf, text, pg_lltoa(value, text));
+	append_field(buf, text, pg_lltoa(value, text));
 }
 
 /* Microseconds since 1970, in 64 bits over the whole range of the type. */
@@ -283,7 +294,10 @@ canonical_append_value(StringInfo buf, Oid type, Datum value, bool isnull)
 			append_int64(buf, DatumGetInt64(value));
 			break;
 		case BOOLOID:
-			canonical_append_text(buf, DatumGetBool(value) ? "true" : "false");
+			if (DatumGetBool(value))
+				append_field(buf, "true", 4);
+			else
+				append_field(buf, "false", 5);
 			break;
 		case TEXTOID:
 		case VARCHAROID:
