@@ -50,9 +50,19 @@ CREATE VIEW changemgmt.change_fact WITH (security_invoker = true) AS
 			ELSE c.outcome
 		END AS verdict,
 		v.is_failed,
-		coalesce(caused.incidents, 0) AS incidents_caused,
-		coalesce(caused.outage_minutes, 0) AS outage_minutes,
-		undone.change_id IS NOT NULL AS is_remediated,
+		(SELECT count(*)
+		 FROM changemgmt.incident_cause AS cause
+		 WHERE cause.change_id = c.id
+		   AND cause.status = 'confirmed') AS incidents_caused,
+		(SELECT coalesce(sum(i.outage_minutes), 0)
+		 FROM changemgmt.incident_cause AS cause
+		 JOIN changemgmt.incident AS i ON i.id = cause.incident_id
+		 WHERE cause.change_id = c.id
+		   AND cause.status = 'confirmed') AS outage_minutes,
+		EXISTS (SELECT FROM changemgmt.change_link AS l
+				WHERE l.target_change_id = c.id
+				  AND l.target_change_id IS NOT NULL
+				  AND l.relation IN ('remediates', 'backs_out')) AS is_remediated,
 		c.type = 'standard' AS is_standard,
 		c.type = 'emergency' AS is_emergency,
 		c.type = 'latent' AS is_unauthorized,
@@ -96,24 +106,6 @@ CREATE VIEW changemgmt.change_fact WITH (security_invoker = true) AS
 	FROM changemgmt.change AS c
 	LEFT JOIN changemgmt.team ON team.id = c.team_id
 	LEFT JOIN changemgmt.person AS owner ON owner.id = c.owner_id
-	LEFT JOIN (
-		SELECT cause.change_id,
-			   count(*) AS incidents,
-			   sum(i.outage_minutes) AS outage_minutes,
-			   CASE WHEN count(i.resolved_at) = count(*)
-					THEN max(i.resolved_at) END AS resolved_at
-		FROM changemgmt.incident_cause AS cause
-		JOIN changemgmt.incident AS i ON i.id = cause.incident_id
-		WHERE cause.status = 'confirmed'
-		GROUP BY cause.change_id
-	) AS caused ON caused.change_id = c.id
-	LEFT JOIN (
-		SELECT l.target_change_id AS change_id
-		FROM changemgmt.change_link AS l
-		WHERE l.target_change_id IS NOT NULL
-		  AND l.relation IN ('remediates', 'backs_out')
-		GROUP BY l.target_change_id
-	) AS undone ON undone.change_id = c.id
 	LEFT JOIN LATERAL (
 		SELECT min(l.occurred_at) AS first_commit_at
 		FROM changemgmt.change_link AS l
@@ -128,13 +120,22 @@ CREATE VIEW changemgmt.change_fact WITH (security_invoker = true) AS
 				AND c.actual_end IS NOT NULL
 				AND c.outcome IS DISTINCT FROM 'not_implemented' AS is_counted,
 			coalesce(c.outcome IN ('failed', 'rolled_back'), false)
-				OR caused.change_id IS NOT NULL
-				OR undone.change_id IS NOT NULL AS is_failed,
-			coalesce(c.recovered_at,
-					 CASE WHEN caused.change_id IS NULL
-							   OR caused.resolved_at IS NOT NULL
-						  THEN greatest(c.rolled_back_at, caused.resolved_at)
-					 END) AS recovered_at,
+				OR EXISTS (SELECT FROM changemgmt.incident_cause AS cause
+						   WHERE cause.change_id = c.id
+							 AND cause.status = 'confirmed')
+				OR EXISTS (SELECT FROM changemgmt.change_link AS l
+						   WHERE l.target_change_id = c.id
+							 AND l.target_change_id IS NOT NULL
+							 AND l.relation IN ('remediates', 'backs_out'))
+				AS is_failed,
+			-- an open incident has no end in sight
+			coalesce(c.recovered_at, nullif(greatest(
+				c.rolled_back_at,
+				(SELECT max(coalesce(i.resolved_at, 'infinity'))
+				 FROM changemgmt.incident_cause AS cause
+				 JOIN changemgmt.incident AS i ON i.id = cause.incident_id
+				 WHERE cause.change_id = c.id
+				   AND cause.status = 'confirmed')), 'infinity')) AS recovered_at,
 			date_part('epoch', c.actual_end - c.actual_start) AS actual_seconds,
 			coalesce(c.estimated_minutes * 60::double precision,
 					 date_part('epoch', c.planned_end - c.planned_start))
@@ -286,8 +287,8 @@ CREATE VIEW changemgmt.monthly_metrics WITH (security_invoker = true) AS
 		changemgmt.rate(a.outside_window, a.with_window)::double precision AS outside_window_share,
 		changemgmt.wilson_low(changemgmt.rate(a.outside_window, a.with_window)) AS outside_window_share_low,
 		changemgmt.wilson_high(changemgmt.rate(a.outside_window, a.with_window)) AS outside_window_share_high,
-		coalesce(harm.incidents, 0) AS incidents_caused,
-		coalesce(harm.outage_minutes, 0) AS outage_minutes
+		harm.incidents AS incidents_caused,
+		harm.outage_minutes
 	FROM (
 		SELECT series.month::date AS month,
 			   span.current_month::date AS current_month,
@@ -351,11 +352,13 @@ CREATE VIEW changemgmt.monthly_metrics WITH (security_invoker = true) AS
 			count(*) FILTER (WHERE f.is_unauthorized) AS unauthorized,
 			count(*) FILTER (WHERE f.is_waived) AS waived,
 			count(f.is_outside_window) AS with_window,
-			count(*) FILTER (WHERE f.is_outside_window) AS outside_window
+			count(*) FILTER (WHERE f.is_outside_window) AS outside_window,
+			array_agg(f.change_id) FILTER (WHERE f.is_failed) AS failed_ids
 		FROM (
 			-- OFFSET keeps it a subquery: each column is computed once a row,
 			-- not once an aggregate.
-			SELECT f.actual_end, f.verdict, f.time_to_rollback_seconds,
+			SELECT f.change_id, f.month, f.actual_end, f.is_failed,
+				   f.verdict, f.time_to_rollback_seconds,
 				   f.rollback_seconds, f.is_rollback_within_plan,
 				   CASE WHEN f.verdict <> 'pending' THEN f.recovery_seconds
 				   END AS recovery_seconds,
@@ -365,25 +368,29 @@ CREATE VIEW changemgmt.monthly_metrics WITH (security_invoker = true) AS
 			FROM changemgmt.change_fact AS f
 			WHERE f.actual_end >= m.begins_at - interval '24 hours'
 			  AND f.actual_end < m.ends_at + interval '24 hours'
-			  AND f.month = m.month
 			OFFSET 0
 		) AS f
+		WHERE f.month = m.month
 	) AS a
-	LEFT JOIN (
-		SELECT last_cause.month,
-			   count(*) AS incidents,
-			   sum(last_cause.outage_minutes) AS outage_minutes
-		FROM (
-			SELECT DISTINCT ON (i.id) i.id, i.outage_minutes, f.month
-			FROM changemgmt.incident_cause AS cause
-			JOIN changemgmt.incident AS i ON i.id = cause.incident_id
-			JOIN changemgmt.change_fact AS f ON f.change_id = cause.change_id
-			WHERE cause.status = 'confirmed'
-			  AND f.is_counted
-			ORDER BY i.id, f.actual_end DESC, f.change_id DESC
-		) AS last_cause
-		GROUP BY last_cause.month
-	) AS harm ON harm.month = m.month;
+	CROSS JOIN LATERAL (
+		-- Each incident in one month only, that of its last cause.
+		SELECT count(*) AS incidents,
+			   coalesce(sum(i.outage_minutes), 0) AS outage_minutes
+		FROM changemgmt.incident AS i
+		WHERE i.id IN (SELECT cause.incident_id
+					   FROM changemgmt.incident_cause AS cause
+					   WHERE cause.change_id = ANY (a.failed_ids)
+						 AND cause.status = 'confirmed')
+		  AND m.month = (SELECT f.month
+						 FROM changemgmt.incident_cause AS cause
+						 JOIN changemgmt.change_fact AS f
+							 ON f.change_id = cause.change_id
+						 WHERE cause.incident_id = i.id
+						   AND cause.status = 'confirmed'
+						   AND f.is_counted
+						 ORDER BY f.actual_end DESC
+						 LIMIT 1)
+	) AS harm;
 COMMENT ON VIEW changemgmt.monthly_metrics IS 'A row a month, from the first month with a counted change to the current one, in the reporting time zone, those without changes included. Each rate stands with numerator, denominator and 95 % Wilson interval (_low, _high), and is null where the denominator is 0. Counts and totals add up over months.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.month IS 'First day of the month.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.is_complete IS 'Whether the month is over.';
