@@ -524,6 +524,8 @@ ledger_guard(PG_FUNCTION_ARGS)
 					command, get_namespace_name(RelationGetNamespace(rel)),
 					RelationGetRelationName(rel)),
 			 errdetail("Only the extension itself writes to this table, whoever asks."),
+			 strcmp(RelationGetRelationName(rel), "ledger") != 0 ?
+			 errhint("What comes in by COPY is recorded by itself.") :
 			 strcmp(command, "INSERT") == 0 ?
 			 errhint("What happens to a change is recorded by itself. The owner restores saved rows of the ledger with COPY.") :
 			 errhint("A correction is a step of its own: change the subject, and give the reason."),
