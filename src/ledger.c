@@ -361,15 +361,13 @@ ledger_entry_write(const LedgerEntry *entry)
 	const LedgerIdentity *who = entry->identity;
 	Datum		values[LEDGER_COLUMNS];
 	bool		nulls[LEDGER_COLUMNS] = {false};
-	static MemoryContext context = NULL;
+	MemoryContext context;
 	MemoryContext oldcontext;
 
-	/* triggers may run for many rows in one context */
-	if (context == NULL)
-		context = AllocSetContextCreate(TopMemoryContext,
-										"changemgmt ledger row",
-										ALLOCSET_DEFAULT_SIZES);
-	MemoryContextReset(context);
+	/* a caller may write many entries in one context of its own */
+	context = AllocSetContextCreate(CurrentMemoryContext,
+									"changemgmt ledger row",
+									ALLOCSET_DEFAULT_SIZES);
 	oldcontext = MemoryContextSwitchTo(context);
 
 	put_text(values, nulls, 0, entry->subject_kind);
@@ -392,6 +390,7 @@ ledger_entry_write(const LedgerEntry *entry)
 	append_row("ledger", LEDGER_COLUMNS, values, nulls);
 
 	MemoryContextSwitchTo(oldcontext);
+	MemoryContextDelete(context);
 }
 
 /* ------------------------------------------------------------- the door */
