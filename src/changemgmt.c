@@ -13,6 +13,8 @@
 
 #include "compat.h"
 #include "ledger.h"
+#include "lifecycle.h"
+#include "model.h"
 #include "person.h"
 #include "spi.h"
 
@@ -26,6 +28,8 @@ _PG_init(void)
 	spi_init();
 	person_init();
 	ledger_init();
+	model_init();
+	lifecycle_init();
 
 	MarkGUCPrefixReserved("changemgmt");
 }

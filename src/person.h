@@ -8,6 +8,8 @@
 #ifndef CHANGEMGMT_PERSON_H
 #define CHANGEMGMT_PERSON_H
 
+#include "fmgr.h"
+
 /* changemgmt.actor where set, else the outer role's name (palloc'd or static). */
 extern const char *actor_name(void);
 /* The outer role's name, whoever acts. */
@@ -20,6 +22,10 @@ extern int64 actor_person_required(void);
 extern char *person_login(int64 person_id);
 /* Whether the person holds a change_manager seat on any board now. */
 extern bool person_is_manager(int64 person_id);
+
+/* By name, for text arguments; MC008 where there is none. */
+extern Datum person_id(PG_FUNCTION_ARGS);
+extern Datum team_id(PG_FUNCTION_ARGS);
 
 extern void person_init(void);
 

@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
@@ -146,6 +147,36 @@ cached_table_begin(CachedTable *table)
 	}
 	table->relid = relation_oid(table->relation);
 	table->is_current = true;
+	table->is_of_transaction = IsolationUsesXactSnapshot();
+}
+
+/*
+ * What REPEATABLE READ read may have been out of date already, and its
+ * invalidation was taken in before, so no other will come.
+ */
+static void
+cached_tables_end_xact(XactEvent event, void *arg)
+{
+	for (CachedTable *table = cached_tables; table; table = table->next)
+		if (table->is_of_transaction ||
+			(event == XACT_EVENT_ABORT &&
+			 TransactionIdIsValid(GetTopTransactionIdIfAny())))
+			table->is_current = false;
+}
+
+/*
+ * Rows that were read before their statement came to the trigger
+ * cache_invalidate are gone without an invalidation.
+ */
+static void
+cached_tables_end_subxact(SubXactEvent event, SubTransactionId subid,
+						  SubTransactionId parent, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB ||
+		!TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		return;
+	for (CachedTable *table = cached_tables; table; table = table->next)
+		table->is_current = false;
 }
 
 /* Trigger: all sessions read the rows of this table again. */
@@ -165,4 +196,6 @@ void
 spi_init(void)
 {
 	CacheRegisterRelcacheCallback(cached_tables_invalidate, (Datum) 0);
+	RegisterXactCallback(cached_tables_end_xact, NULL);
+	RegisterSubXactCallback(cached_tables_end_subxact, NULL);
 }

@@ -35,12 +35,15 @@ extern Oid	tables_owner(void);
 /*
  * A table whose rows a session keeps in some form.  When rows of it change
  * in any session, is_current becomes false and the keeper must read again.
+ * It does so too at the end of what may have read rows that nobody else sees:
+ * an aborted (sub)transaction that wrote, and one with a snapshot of its own.
  */
 typedef struct CachedTable
 {
 	const char *relation;
 	Oid			relid;
 	bool		is_current;
+	bool		is_of_transaction;	/* read with its snapshot */
 	struct CachedTable *next;
 } CachedTable;
 

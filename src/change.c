@@ -1,0 +1,319 @@
+/*-------------------------------------------------------------------------
+ *
+ * change.c
+ *	  The change record as C sees it.
+ *
+ * Columns are found by name, once a session and again when the relation's
+ * description changes, so that an upgraded table may have them in any order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "change.h"
+#include "compat.h"
+#include "errors.h"
+#include "spi.h"
+#include "types_setting.h"
+
+PG_FUNCTION_INFO_V1(change_number);
+PG_FUNCTION_INFO_V1(change_id);
+PG_FUNCTION_INFO_V1(field_class);
+
+const char *const change_column_names[CHANGE_COLUMN_COUNT] = {
+#define X(name, class) #name,
+	CHANGE_COLUMNS(X)
+#undef X
+};
+
+const FieldClass change_column_classes[CHANGE_COLUMN_COUNT] = {
+#define X(name, class) FIELD_##class,
+	CHANGE_COLUMNS(X)
+#undef X
+};
+
+/*
+ * Columns of the parts, for field_class().  Which rows belong to the plan
+ * says change_part.c: of links only depends_on, of tasks neither conditions
+ * nor follow-ups, of checks only the planned ones.
+ */
+typedef struct PartColumn
+{
+	const char *relation;
+	const char *column;
+	FieldClass	class;
+} PartColumn;
+
+static const PartColumn part_columns[] = {
+	{"change_item", "id", FIELD_ENGINE},
+	{"change_item", "change_id", FIELD_ENGINE},
+	{"change_item", "ci_id", FIELD_PLAN},
+	{"change_item", "role", FIELD_PLAN},
+	{"change_item", "version_before", FIELD_PLAN},
+	{"change_item", "version_after", FIELD_PLAN},
+	{"change_risk", "id", FIELD_ENGINE},
+	{"change_risk", "change_id", FIELD_ENGINE},
+	{"change_risk", "description", FIELD_PLAN},
+	{"change_risk", "likelihood", FIELD_PLAN},
+	{"change_risk", "impact", FIELD_PLAN},
+	{"change_risk", "mitigation", FIELD_PLAN},
+	{"change_task", "id", FIELD_ENGINE},
+	{"change_task", "change_id", FIELD_ENGINE},
+	{"change_task", "phase", FIELD_PLAN},
+	{"change_task", "position", FIELD_PLAN},
+	{"change_task", "title", FIELD_PLAN},
+	{"change_task", "description", FIELD_PLAN},
+	{"change_task", "object_kind", FIELD_PLAN},
+	{"change_task", "object_name", FIELD_PLAN},
+	{"change_task", "assignee_id", FIELD_PROGRESS},
+	{"change_task", "is_condition", FIELD_PROGRESS},
+	{"change_task", "status", FIELD_PROGRESS},
+	{"change_task", "status_reason", FIELD_PROGRESS},
+	{"change_task", "done_by_id", FIELD_PROGRESS},
+	{"change_task", "done_at", FIELD_PROGRESS},
+	{"change_check", "id", FIELD_ENGINE},
+	{"change_check", "change_id", FIELD_ENGINE},
+	{"change_check", "kind", FIELD_PLAN},
+	{"change_check", "stage", FIELD_PLAN},
+	{"change_check", "title", FIELD_PLAN},
+	{"change_check", "expected", FIELD_PLAN},
+	{"change_check", "is_required", FIELD_PLAN},
+	{"change_check", "is_planned", FIELD_ENGINE},
+	{"change_check", "observed", FIELD_PROGRESS},
+	{"change_check", "passed", FIELD_PROGRESS},
+	{"change_check", "checked_by_id", FIELD_PROGRESS},
+	{"change_check", "checked_at", FIELD_PROGRESS},
+	{"change_comment", "id", FIELD_ENGINE},
+	{"change_comment", "change_id", FIELD_ENGINE},
+	{"change_comment", "author_id", FIELD_ENGINE},
+	{"change_comment", "body", FIELD_REMARK},
+	{"change_comment", "created_at", FIELD_ENGINE},
+	{"change_link", "id", FIELD_ENGINE},
+	{"change_link", "change_id", FIELD_ENGINE},
+	{"change_link", "relation", FIELD_PLAN},
+	{"change_link", "target_change_id", FIELD_PLAN},
+	{"change_link", "target", FIELD_PLAN},
+	{"change_link", "occurred_at", FIELD_REMARK},
+	{"change_waiver", "id", FIELD_ENGINE},
+	{"change_waiver", "change_id", FIELD_ENGINE},
+	{"change_waiver", "requirement", FIELD_PROGRESS},
+	{"change_waiver", "reason", FIELD_PROGRESS},
+	{"change_waiver", "waived_by_id", FIELD_ENGINE},
+	{"change_waiver", "waived_at", FIELD_ENGINE},
+};
+
+static CachedTable change_table = {.relation = "change"};
+static AttrNumber column_attnums[CHANGE_COLUMN_COUNT];
+static Bitmapset *ledger_skip = NULL;
+
+static void
+columns_find(TupleDesc desc)
+{
+	AttrNumber	attnums[CHANGE_COLUMN_COUNT];
+	MemoryContext old;
+
+	cached_table_begin(&change_table);
+	change_table.is_current = false;
+	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
+	{
+		attnums[i] = SPI_fnumber(desc, change_column_names[i]);
+		if (attnums[i] <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("column \"%s\" of relation \"changemgmt.change\" does not exist",
+							change_column_names[i]),
+					 errhint("The installed library needs a newer version of the extension: ALTER EXTENSION changemgmt UPDATE.")));
+	}
+	memcpy(column_attnums, attnums, sizeof(attnums));
+
+	bms_free(ledger_skip);
+	ledger_skip = NULL;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	ledger_skip = bms_add_member(bms_make_singleton(attnums[CH_ledger_sequence]),
+								 attnums[CH_ledger_head]);
+	MemoryContextSwitchTo(old);
+	change_table.is_current = true;
+}
+
+AttrNumber
+change_column_attnum(ChangeColumn column)
+{
+	return column_attnums[column];
+}
+
+const Bitmapset *
+change_ledger_skip(void)
+{
+	return ledger_skip;
+}
+
+void
+change_row_read(ChangeRow *row, HeapTuple tuple, TupleDesc desc)
+{
+	Datum	   *values;
+	bool	   *isnull;
+
+	if (!change_table.is_current)
+		columns_find(desc);
+
+	values = palloc(desc->natts * sizeof(Datum));
+	isnull = palloc(desc->natts * sizeof(bool));
+	heap_deform_tuple(tuple, desc, values, isnull);
+	row->tuple = tuple;
+	row->desc = desc;
+	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
+	{
+		row->value[i] = values[column_attnums[i] - 1];
+		row->isnull[i] = isnull[column_attnums[i] - 1];
+	}
+	pfree(values);
+	pfree(isnull);
+}
+
+HeapTuple
+change_row_form(const ChangeRow *row)
+{
+	int			attnums[CHANGE_COLUMN_COUNT];
+
+	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
+		attnums[i] = column_attnums[i];
+	return heap_modify_tuple_by_cols(row->tuple, row->desc,
+									 CHANGE_COLUMN_COUNT, attnums,
+									 (Datum *) row->value,
+									 (bool *) row->isnull);
+}
+
+bool
+change_column_equal(const ChangeRow *a, const ChangeRow *b,
+					ChangeColumn column)
+{
+	Form_pg_attribute attribute;
+
+	if (a->isnull[column] || b->isnull[column])
+		return a->isnull[column] == b->isnull[column];
+	attribute = TupleDescAttr(a->desc, column_attnums[column] - 1);
+	return datum_image_eq(a->value[column], b->value[column],
+						  attribute->attbyval, attribute->attlen);
+}
+
+bool
+change_is_blank(const ChangeRow *row, ChangeColumn column)
+{
+	struct varlena *text;
+	const char *data;
+	int			length;
+
+	if (row->isnull[column])
+		return true;
+	text = PG_DETOAST_DATUM_PACKED(row->value[column]);
+	data = VARDATA_ANY(text);
+	length = VARSIZE_ANY_EXHDR(text);
+	for (int i = 0; i < length; i++)
+		if (!isspace((unsigned char) data[i]))
+			return false;
+	return true;
+}
+
+void
+change_find(ChangeRow *row, int64 change_id, bool lock)
+{
+	static KeptPlan find = {
+		"SELECT * FROM changemgmt.change"
+		" WHERE id OPERATOR(pg_catalog.=) $1",
+		1, {INT8OID}, NULL
+	};
+	static KeptPlan find_and_lock = {
+		"SELECT * FROM changemgmt.change"
+		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+		1, {INT8OID}, NULL
+	};
+	Datum		argument = Int64GetDatum(change_id);
+
+	kept_plan_execute(lock ? &find_and_lock : &find, &argument, NULL, 0);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("change " INT64_FORMAT " does not exist", change_id),
+				 errhint("Verbs take the id of a change; changemgmt.change_id('%s') gives it.",
+						 change_number_text(change_id))));
+	change_row_read(row, SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
+}
+
+char *
+change_number_text(int64 change_id)
+{
+	return psprintf("%s%0*lld", setting_get("number_prefix"),
+					setting_get_int("number_width"), (long long) change_id);
+}
+
+Datum
+change_number(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(change_number_text(PG_GETARG_INT64(0))));
+}
+
+/* The number may come with or without its leading zeros. */
+Datum
+change_id(PG_FUNCTION_ARGS)
+{
+	char	   *number = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *prefix = setting_get("number_prefix");
+	size_t		length = strlen(prefix);
+	const char *digits = number + length;
+	char	   *end = NULL;
+	int64		id = 0;
+
+	if (pg_strncasecmp(number, prefix, length) == 0 &&
+		isdigit((unsigned char) *digits))
+	{
+		errno = 0;
+		id = strtoll(digits, &end, 10);
+	}
+	if (end == NULL || *end != '\0' || errno != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("\"%s\" is not the number of a change", number),
+				 errhint("Numbers look like %s.", change_number_text(42))));
+	PG_RETURN_INT64(id);
+}
+
+static void
+field_class_put(ReturnSetInfo *result, const char *relation,
+				const char *column, FieldClass class)
+{
+	static const char *const names[] = {
+		"plan", "schedule", "progress", "remark", "engine"
+	};
+	Datum		values[3];
+	bool		isnull[3] = {false, false, false};
+
+	values[0] = CStringGetTextDatum(relation);
+	values[1] = CStringGetTextDatum(column);
+	values[2] = CStringGetTextDatum(names[class]);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+}
+
+Datum
+field_class(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
+		field_class_put(result, "change", change_column_names[i],
+						change_column_classes[i]);
+	for (size_t i = 0; i < lengthof(part_columns); i++)
+		field_class_put(result, part_columns[i].relation,
+						part_columns[i].column, part_columns[i].class);
+	return (Datum) 0;
+}

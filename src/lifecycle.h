@@ -1,0 +1,96 @@
+/*-------------------------------------------------------------------------
+ *
+ * lifecycle.h
+ *	  The engine: transitions, and the registry of what they require.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CHANGEMGMT_LIFECYCLE_H
+#define CHANGEMGMT_LIFECYCLE_H
+
+#include "fmgr.h"
+
+#include "change.h"
+#include "model.h"
+
+/* A step of a change, taken or thought of. */
+typedef struct Transition
+{
+	const ChangeModel *model;
+	Verb		verb;
+	const ChangeRow *old;		/* as it was; NULL at creation */
+	const ChangeRow *row;		/* as it was stored; as it is, if thought of */
+	bool		thought_of;		/* asked by why_not: nothing was given yet */
+	TimestampTz now;
+} Transition;
+
+/*
+ * A named requirement: the check returns NULL when it is met, else what is
+ * missing, as a phrase.  An unknown value never passes.  Needs an SPI
+ * connection.  Later rooms register theirs at load time.
+ */
+typedef struct Requirement
+{
+	const char *name;
+	const char *description;
+	const char *hint;			/* what to call next; %lld is the change */
+	char	   *(*check) (const Transition *transition);
+	uint32		always;			/* VERB_BITs that it holds for in any model */
+	int			sqlstate;		/* 0: requirements unmet */
+} Requirement;
+
+extern void requirements_register(const Requirement *requirements, int count);
+extern bool requirement_exists(const char *name);
+
+typedef struct UnmetRequirement
+{
+	const char *requirement;
+	char	   *message;
+	char	   *hint;
+	int			sqlstate;
+} UnmetRequirement;
+
+/* All that a step lacks: a list of UnmetRequirement. */
+extern List *transition_unmet(const Transition *transition);
+/* Refuse the step where it lacks anything. */
+extern void transition_require(const Transition *transition);
+/* MC001: no such step; the hint lists the verbs there are. */
+extern void transition_illegal(const ChangeRow *row, const ChangeModel *model,
+							   const char *attempt) pg_attribute_noreturn();
+
+/* The reason, a part of the requirement registry of the engine. */
+extern bool verb_needs_reason(Verb verb);
+
+/*
+ * What a verb is doing, while its UPDATE is under way.  A direct UPDATE has
+ * none, and the triggers tell the verb from old and new.
+ */
+typedef struct VerbCall
+{
+	int64		change_id;
+	Verb		verb;
+	bool		reason_given;	/* also where it is the same as before */
+} VerbCall;
+
+extern const VerbCall *verb_call;
+
+/* The verb that an update amounts to: VERB_EDIT where it is no step. */
+extern Verb lifecycle_verb(const ChangeModel *model, const ChangeRow *old,
+						   const ChangeRow *new);
+/* The ledger row of a step, sealed. */
+extern void lifecycle_entry(LedgerEntry *entry, Verb verb,
+							const ChangeRow *old, const ChangeRow *new);
+extern const ChangeModel *lifecycle_model(const ChangeRow *row);
+/* Whether the plan is what was approved.  Needs an SPI connection. */
+extern bool lifecycle_seal_fresh(const ChangeModel *model,
+								 const ChangeRow *row);
+
+/* Make the row type change_state of a change. */
+extern Datum lifecycle_state(const ChangeRow *row);
+/* Find and lock a change for a verb; MC008, MC010. */
+extern void lifecycle_open(ChangeRow *row, FunctionCallInfo fcinfo,
+						   int expected_revision_argument);
+
+extern void lifecycle_init(void);
+
+#endif							/* CHANGEMGMT_LIFECYCLE_H */

@@ -1,0 +1,639 @@
+/*-------------------------------------------------------------------------
+ *
+ * lifecycle_edit.c
+ *	  Creating, editing and copying changes from documents.
+ *
+ * A document is a jsonb object whose keys are columns of change, or people,
+ * teams and items by their names (owner, team, items ...).  Everything else
+ * about it (types, rules) is the table's and its triggers'.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "jsonb_push.h"
+#include "lifecycle.h"
+#include "person.h"
+#include "spi.h"
+#include "types_setting.h"
+
+PG_FUNCTION_INFO_V1(create_change_from);
+PG_FUNCTION_INFO_V1(edit_change);
+PG_FUNCTION_INFO_V1(copy_change);
+
+/* Keys that name people and teams, and the columns that hold their ids. */
+static const struct
+{
+	const char *key;
+	ChangeColumn column;
+	PGFunction	resolve;
+}			names[] = {
+	{"requester", CH_requester_id, person_id},
+	{"owner", CH_owner_id, person_id},
+	{"coordinator", CH_coordinator_id, person_id},
+	{"implementer", CH_implementer_id, person_id},
+	{"authorised_by", CH_authorised_by_id, person_id},
+	{"team", CH_team_id, team_id},
+};
+
+/* Keys that become rows of parts, and how. */
+static struct
+{
+	const char *key;
+	KeptPlan	insert;
+}			parts[] = {
+	{"items", {
+			"INSERT INTO changemgmt.change_item (change_id, ci_id, role, version_before, version_after)"
+			" SELECT $1, changemgmt.ci_id(CASE pg_catalog.jsonb_typeof(e)"
+			"  WHEN 'object' THEN e OPERATOR(pg_catalog.->>) 'ci'"
+			"  ELSE e OPERATOR(pg_catalog.#>>) '{}' END),"
+			" COALESCE(e OPERATOR(pg_catalog.->>) 'role', 'changed'),"
+			" e OPERATOR(pg_catalog.->>) 'version_before',"
+			" e OPERATOR(pg_catalog.->>) 'version_after'"
+			" FROM pg_catalog.jsonb_array_elements($2) AS e",
+	2, {INT8OID, JSONBOID}, NULL}},
+	{"risks", {
+			"INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact, mitigation)"
+			" SELECT $1, r.description, r.likelihood, r.impact, r.mitigation"
+			" FROM pg_catalog.jsonb_populate_recordset(NULL::changemgmt.change_risk, $2) AS r",
+	2, {INT8OID, JSONBOID}, NULL}},
+	{"tasks", {
+			"INSERT INTO changemgmt.change_task (change_id, phase, position, title,"
+			" description, object_kind, object_name, assignee_id)"
+			" SELECT $1, COALESCE(r.phase, 'implementation'),"
+			" COALESCE(r.position, n::pg_catalog.int4), r.title, r.description,"
+			" r.object_kind, r.object_name, r.assignee_id"
+			" FROM pg_catalog.jsonb_array_elements($2) WITH ORDINALITY AS e(e, n),"
+			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_task,"
+			"  CASE pg_catalog.jsonb_typeof(e) WHEN 'object' THEN e"
+			"  ELSE pg_catalog.jsonb_build_object('title', e) END) AS r",
+	2, {INT8OID, JSONBOID}, NULL}},
+	{"checks", {
+			"INSERT INTO changemgmt.change_check (change_id, kind, stage, title, expected, is_required)"
+			" SELECT $1, COALESCE(r.kind, 'functional'), COALESCE(r.stage, 'immediate'),"
+			" r.title, r.expected, COALESCE(r.is_required, true)"
+			" FROM pg_catalog.jsonb_array_elements($2) AS e,"
+			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check,"
+			"  CASE pg_catalog.jsonb_typeof(e) WHEN 'object' THEN e"
+			"  ELSE pg_catalog.jsonb_build_object('title', e) END) AS r",
+	2, {INT8OID, JSONBOID}, NULL}},
+};
+
+/* Columns beside the plan, the schedule and remarks that creation takes. */
+static const ChangeColumn creation_columns[] = {
+	CH_status, CH_source, CH_source_key, CH_source_digest, CH_copied_from_id,
+	CH_implementer_id, CH_actual_start, CH_actual_end, CH_incident_id,
+	CH_authorised_by_id, CH_emergency_threshold, CH_found_by,
+};
+
+static bool
+column_is_content(ChangeColumn column)
+{
+	FieldClass	class = change_column_classes[column];
+
+	return column != CH_type &&
+		(class == FIELD_PLAN || class == FIELD_SCHEDULE || class == FIELD_REMARK);
+}
+
+static bool
+column_is_creation(ChangeColumn column)
+{
+	for (size_t i = 0; i < lengthof(creation_columns); i++)
+		if (creation_columns[i] == column)
+			return true;
+	return false;
+}
+
+static int
+column_by_name(const char *name)
+{
+	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
+		if (strcmp(change_column_names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+static bool
+document_has(Jsonb *document, const char *key, JsonbValue *value)
+{
+	return getKeyJsonValueFromContainer(&document->root, key, strlen(key),
+										value) != NULL &&
+		value->type != jbvNull;
+}
+
+/* The text of a string; MC008 for anything else. */
+static char *
+document_text(Jsonb *document, const char *key)
+{
+	JsonbValue	value;
+
+	if (!document_has(document, key, &value))
+		return NULL;
+	if (value.type != jbvString)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("\"%s\" is not a string", key)));
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+static void
+check_object(Jsonb *document)
+{
+	if (!JB_ROOT_IS_OBJECT(document))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("the document is not a JSON object")));
+}
+
+/* RFC 7396: what patch makes of target (NULL for nothing there). */
+static Jsonb *
+merge_patch(Jsonb *target, Jsonb *patch)
+{
+	JsonbParseState *state = NULL;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	JsonbValue	theirs;
+	char	   *key = NULL;
+
+	check_stack_depth();
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	if (target && JB_ROOT_IS_OBJECT(target))
+	{
+		it = JsonbIteratorInit(&target->root);
+		while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+		{
+			if (token == WJB_KEY)
+				key = pnstrdup(value.val.string.val, value.val.string.len);
+			else if (token == WJB_VALUE &&
+					 getKeyJsonValueFromContainer(&patch->root, key, strlen(key),
+												  &theirs) == NULL)
+				jsonb_push_value(&state, key, &value);
+		}
+	}
+	it = JsonbIteratorInit(&patch->root);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (token == WJB_VALUE && value.type != jbvNull)
+		{
+			if (value.type == jbvBinary &&
+				JsonContainerIsObject(value.val.binary.data))
+			{
+				JsonbValue	ours;
+				Jsonb	   *inner = NULL;
+
+				if (target && JB_ROOT_IS_OBJECT(target) &&
+					getKeyJsonValueFromContainer(&target->root, key, strlen(key),
+												 &ours) != NULL &&
+					ours.type == jbvBinary)
+					inner = JsonbValueToJsonb(&ours);
+				JsonbToJsonbValue(merge_patch(inner, JsonbValueToJsonb(&value)),
+								  &value);
+			}
+			jsonb_push_value(&state, key, &value);
+		}
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/*
+ * A document as columns of change.  Names become ids; parts are left out,
+ * the caller inserts them.  Unknown keys are errors, so that nothing is lost.
+ */
+static Jsonb *
+document_columns(Jsonb *document, bool creation, Jsonb *attributes)
+{
+	JsonbParseState *state = NULL;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	char	   *key = NULL;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	it = JsonbIteratorInit(&document->root);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		bool		known = false;
+		int			column;
+
+		if (token == WJB_KEY)
+			key = pnstrdup(value.val.string.val, value.val.string.len);
+		if (token != WJB_VALUE)
+			continue;
+
+		for (size_t i = 0; i < lengthof(names); i++)
+			if (strcmp(names[i].key, key) == 0 &&
+				(creation || column_is_content(names[i].column)))
+			{
+				known = true;
+				if (value.type == jbvNull)
+					jsonb_push_value(&state, change_column_names[names[i].column],
+							   &value);
+				else
+					jsonb_push_int64(&state, change_column_names[names[i].column],
+							   DatumGetInt64(DirectFunctionCall1(names[i].resolve,
+																 CStringGetTextDatum(document_text(document, key)))));
+			}
+		if (known)
+			continue;
+
+		column = column_by_name(key);
+		if (column == CH_attributes && value.type != jbvNull)
+		{
+			if (value.type != jbvBinary ||
+				!JsonContainerIsObject(value.val.binary.data))
+				ereport(ERROR,
+						(errcode(ERRCODE_MC_INVALID_INPUT),
+						 errmsg("\"attributes\" is not an object")));
+			JsonbToJsonbValue(merge_patch(attributes, JsonbValueToJsonb(&value)),
+							  &value);
+		}
+		if (column >= 0 &&
+			(column_is_content(column) ||
+			 (creation && column_is_creation(column) && column != CH_status)))
+		{
+			jsonb_push_value(&state, key, &value);
+			continue;
+		}
+		if (creation)
+		{
+			known = strcmp(key, "template") == 0;
+			for (size_t i = 0; i < lengthof(parts); i++)
+				known |= strcmp(parts[i].key, key) == 0;
+		}
+		if (!known)
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_INVALID_INPUT),
+					 errmsg("a change has no \"%s\" that can be given here", key),
+					 errhint("Keys are the columns of changemgmt.change of class plan, schedule or remark (changemgmt.field_class()), and requester, owner, coordinator, team by name.")));
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* What a document leaves open takes the value of the table's default. */
+static Jsonb *
+columns_with_defaults(Jsonb *columns, const ChangeModel *model, bytea *digest)
+{
+	static const char *const flags[] = {
+		"touches_data_integrity", "touches_security", "confidential", "unplanned"
+	};
+	JsonbParseState *state = NULL;
+	JsonbValue	value;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	jsonb_push_text(&state, "environment", "production");
+	for (size_t i = 0; i < lengthof(flags); i++)
+		jsonb_push_bool(&state, flags[i], false);
+	jsonb_push_key(&state, "attributes");
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+
+	/* of two equal keys the later stays */
+	it = JsonbIteratorInit(&columns->root);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		char	   *key = NULL;
+
+		if (token != WJB_KEY)
+			continue;
+		key = pnstrdup(value.val.string.val, value.val.string.len);
+		token = JsonbIteratorNext(&it, &value, true);
+		if (value.type != jbvNull)
+			jsonb_push_value(&state, key, &value);
+	}
+	jsonb_push_text(&state, "model", model->key);
+	jsonb_push_text(&state, "status", status_code(model->first_status));
+	if (digest)
+		jsonb_push_text(&state, "source_digest",
+				  DatumGetCString(DirectFunctionCall1(byteaout,
+													  PointerGetDatum(digest))));
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* The columns that documents fill, as a list for SQL. */
+static char *
+column_list(const char *prefix, bool creation)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
+		if (column_is_content(i) || (creation && column_is_creation(i)))
+			appendStringInfo(&buf, "%s%s%s", buf.len > 0 ? ", " : "", prefix,
+							 change_column_names[i]);
+	return buf.data;
+}
+
+static void
+parts_insert(int64 change_id, Jsonb *document)
+{
+	for (size_t i = 0; i < lengthof(parts); i++)
+	{
+		JsonbValue	value;
+		Datum		arguments[2];
+
+		if (!document_has(document, parts[i].key, &value))
+			continue;
+		if (value.type != jbvBinary ||
+			!JsonContainerIsArray(value.val.binary.data))
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_INVALID_INPUT),
+					 errmsg("\"%s\" is not an array", parts[i].key)));
+		if (JsonContainerSize(value.val.binary.data) == 0)
+			continue;
+		arguments[0] = Int64GetDatum(change_id);
+		arguments[1] = JsonbPGetDatum(JsonbValueToJsonb(&value));
+		kept_plan_execute(&parts[i].insert, arguments, NULL, 0);
+	}
+}
+
+/* Drop what is null: a function's default is the same as a key left out. */
+static Jsonb *
+without_nulls(Jsonb *document)
+{
+	JsonbParseState *state = NULL;
+	JsonbIterator *it = JsonbIteratorInit(&document->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		char	   *key;
+
+		if (token != WJB_KEY)
+			continue;
+		key = pnstrdup(value.val.string.val, value.val.string.len);
+		token = JsonbIteratorNext(&it, &value, true);
+		if (value.type != jbvNull)
+			jsonb_push_value(&state, key, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/*
+ * The change that a source has already sent under this key, if any: the same
+ * content is the same change, other content is a conflict.
+ */
+static bool
+replay_find(const char *source, const char *source_key, const bytea *digest,
+			int64 *change_id)
+{
+	static KeptPlan find = {
+		"SELECT id, source_digest FROM changemgmt.change"
+		" WHERE source OPERATOR(pg_catalog.=) $1"
+		" AND source_key OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}, NULL
+	};
+	Datum		arguments[2];
+	bool		isnull;
+	bytea	   *stored;
+
+	arguments[0] = CStringGetTextDatum(source);
+	arguments[1] = CStringGetTextDatum(source_key);
+	kept_plan_execute(&find, arguments, NULL, 1);
+	if (SPI_processed == 0)
+		return false;
+	*change_id = DatumGetInt64(spi_first_value(1, &isnull));
+	stored = DatumGetByteaPP(spi_first_value(2, &isnull));
+	if (isnull || VARSIZE_ANY_EXHDR(stored) != VARSIZE_ANY_EXHDR(digest) ||
+		memcmp(VARDATA_ANY(stored), VARDATA_ANY(digest),
+			   VARSIZE_ANY_EXHDR(digest)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_REPLAY_CONFLICT),
+				 errmsg("source \"%s\" has already sent \"%s\" with other content",
+						source, source_key),
+				 errdetail("It is %s.", change_number_text(*change_id)),
+				 errhint("changemgmt.edit_change(" INT64_FORMAT ", ...) changes it; a new change needs a key of its own.",
+						 *change_id)));
+	return true;
+}
+
+/*
+ * create_change_from(document): create a change.  Returns its state, also
+ * where the same source has sent the same before.
+ */
+Datum
+create_change_from(PG_FUNCTION_ARGS)
+{
+	static KeptPlan insert = {NULL, 1, {JSONBOID}, NULL};
+	Jsonb	   *document = PG_GETARG_JSONB_P(0);
+	const ChangeModel *model;
+	char	   *template;
+	char	   *key;
+	char	   *source;
+	char	   *source_key;
+	bytea	   *digest = NULL;
+	Datum		argument;
+	ChangeRow	row;
+	int64		change_id = 0;
+	bool		isnull;
+	Datum		result;
+
+	SPI_connect();
+	check_object(document);
+	document = without_nulls(document);
+	source = document_text(document, "source");
+	source_key = document_text(document, "source_key");
+	if ((source == NULL) != (source_key == NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("source and source_key are given together or not at all")));
+	if (source)
+	{
+		StringInfoData buf;
+
+		digest = palloc(VARHDRSZ + LEDGER_HASH_LENGTH);
+		SET_VARSIZE(digest, VARHDRSZ + LEDGER_HASH_LENGTH);
+		initStringInfo(&buf);
+		canonical_append_value(&buf, JSONBOID, JsonbPGetDatum(document), false);
+		canonical_digest(&buf, (uint8 *) VARDATA(digest));
+		if (replay_find(source, source_key, digest, &change_id))
+		{
+			change_find(&row, change_id, false);
+			result = lifecycle_state(&row);
+			SPI_finish();
+			return result;
+		}
+	}
+
+	template = document_text(document, "template");
+	key = document_text(document, "model");
+	if (template && key && strcmp(template, key) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("a template is a model of its own: \"%s\" and \"%s\" cannot both be given",
+						template, key)));
+	model = model_latest(template ? template : key ? key :
+						 setting_get("default_model"));
+	if (template && !model->is_template)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("model \"%s\" is not a template", model->key),
+				 errhint("A template is a model with a \"plan\": changemgmt.publish_model().")));
+	/* what is given stands over what the template fills in */
+	if (model->plan)
+		document = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat,
+													  JsonbPGetDatum(model->plan),
+													  JsonbPGetDatum(document)));
+
+	if (insert.sql == NULL)
+		insert.sql = MemoryContextStrdup(TopMemoryContext,
+										 psprintf("INSERT INTO changemgmt.change (%s)"
+												  " SELECT %s FROM pg_catalog.jsonb_populate_record("
+												  "NULL::changemgmt.change, $1) AS r"
+												  " ON CONFLICT (source, source_key) DO NOTHING RETURNING id",
+												  column_list("", true),
+												  column_list("r.", true)));
+	argument = JsonbPGetDatum(columns_with_defaults(document_columns(document, true, NULL),
+													model, digest));
+	if (document_text(document, "title") == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("a change needs a title"),
+				 errhint("changemgmt.create_change(title => '...', ...)")));
+	kept_plan_execute(&insert, &argument, NULL, 0);
+	if (SPI_processed == 0)
+	{
+		/* somebody else sent the same at the same time */
+		if (!replay_find(source, source_key, digest, &change_id))
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not serialize access due to concurrent creation from source \"%s\"",
+							source)));
+	}
+	else
+	{
+		change_id = DatumGetInt64(spi_first_value(1, &isnull));
+		parts_insert(change_id, document);
+	}
+	change_find(&row, change_id, false);
+	result = lifecycle_state(&row);
+	SPI_finish();
+	return result;
+}
+
+/* edit_change(change_id, patch, expected_revision): RFC 7396 */
+Datum
+edit_change(PG_FUNCTION_ARGS)
+{
+	static KeptPlan update = {NULL, 2, {INT8OID, JSONBOID}, NULL};
+	ChangeRow	row;
+	Jsonb	   *patch;
+	Datum		arguments[2];
+	Datum		result;
+
+	SPI_connect();
+	lifecycle_open(&row, fcinfo, 2);
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("the patch is null")));
+	patch = PG_GETARG_JSONB_P(1);
+	check_object(patch);
+	if (update.sql == NULL)
+		update.sql = MemoryContextStrdup(TopMemoryContext,
+										 psprintf("UPDATE changemgmt.change AS c SET (%s) ="
+												  " (SELECT %s FROM pg_catalog.jsonb_populate_record(c, $2) AS r)"
+												  " WHERE c.id OPERATOR(pg_catalog.=) $1 RETURNING *",
+												  column_list("", false),
+												  column_list("r.", false)));
+	arguments[0] = row.value[CH_id];
+	arguments[1] = JsonbPGetDatum(document_columns(patch, false,
+												   DatumGetJsonbP(row.value[CH_attributes])));
+	kept_plan_execute(&update, arguments, NULL, 0);
+	if (SPI_processed == 1)
+		change_row_read(&row, SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
+	result = lifecycle_state(&row);
+	SPI_finish();
+	return result;
+}
+
+/* copy_change(change_id, title): a new draft with the plan of another. */
+Datum
+copy_change(PG_FUNCTION_ARGS)
+{
+	static KeptPlan insert = {NULL, 3, {INT8OID, TEXTOID, TEXTOID}, NULL};
+	static KeptPlan copies[] = {
+		{"INSERT INTO changemgmt.change_item (change_id, ci_id, role, version_after)"
+			" SELECT $2, ci_id, role, version_after FROM changemgmt.change_item"
+			" WHERE change_id OPERATOR(pg_catalog.=) $1 ORDER BY id",
+		2, {INT8OID, INT8OID}, NULL},
+		{"INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact, mitigation)"
+			" SELECT $2, description, likelihood, impact, mitigation"
+			" FROM changemgmt.change_risk"
+			" WHERE change_id OPERATOR(pg_catalog.=) $1 ORDER BY id",
+		2, {INT8OID, INT8OID}, NULL},
+		{"INSERT INTO changemgmt.change_task (change_id, phase, position, title,"
+			" description, object_kind, object_name, assignee_id)"
+			" SELECT $2, phase, position, title, description, object_kind,"
+			" object_name, assignee_id FROM changemgmt.change_task"
+			" WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition ORDER BY id",
+		2, {INT8OID, INT8OID}, NULL},
+		{"INSERT INTO changemgmt.change_check (change_id, kind, stage, title, expected, is_required)"
+			" SELECT $2, kind, stage, title, expected, is_required"
+			" FROM changemgmt.change_check"
+			" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned ORDER BY id",
+		2, {INT8OID, INT8OID}, NULL},
+	};
+	ChangeRow	row;
+	const ChangeModel *model;
+	Datum		arguments[3];
+	char		nulls[3] = {' ', ' ', ' '};
+	bool		isnull;
+	Datum		result;
+
+	SPI_connect();
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("the change is null")));
+	change_find(&row, PG_GETARG_INT64(0), false);
+	model = model_latest(change_text(&row, model));
+	if (insert.sql == NULL)
+	{
+		StringInfoData columns;
+
+		/* the plan and the remarks on it, without what is of its own time */
+		initStringInfo(&columns);
+		for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
+			if (column_is_content(i) && i != CH_title &&
+				change_column_classes[i] != FIELD_SCHEDULE &&
+				i != CH_requester_id && i != CH_deadline &&
+				i != CH_promised_at && i != CH_cost_actual &&
+				i != CH_realised_benefit)
+				appendStringInfo(&columns, ", %s", change_column_names[i]);
+		insert.sql = MemoryContextStrdup(TopMemoryContext,
+										 psprintf("INSERT INTO changemgmt.change (status, copied_from_id, title%s)"
+												  " SELECT $3, id, COALESCE($2, title)%s"
+												  " FROM changemgmt.change"
+												  " WHERE id OPERATOR(pg_catalog.=) $1 RETURNING id",
+												  columns.data, columns.data));
+	}
+	arguments[0] = row.value[CH_id];
+	arguments[1] = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
+	nulls[1] = PG_ARGISNULL(1) ? 'n' : ' ';
+	arguments[2] = CStringGetTextDatum(status_code(model->first_status));
+	kept_plan_execute(&insert, arguments, nulls, 0);
+	arguments[1] = spi_first_value(1, &isnull);
+	for (size_t i = 0; i < lengthof(copies); i++)
+		kept_plan_execute(&copies[i], arguments, NULL, 0);
+	change_find(&row, DatumGetInt64(arguments[1]), false);
+	result = lifecycle_state(&row);
+	SPI_finish();
+	return result;
+}

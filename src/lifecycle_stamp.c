@@ -1,0 +1,477 @@
+/*-------------------------------------------------------------------------
+ *
+ * lifecycle_stamp.c
+ *	  BEFORE trigger of change: revision, times, seal and ledger head.
+ *
+ * It fills in what follows from a step and judges nothing but the form of
+ * the values; whether the step is allowed is judged on the row as it was
+ * stored, in lifecycle_judge.c.  Values that the engine alone may write are
+ * stamped only where the statement left them alone, so that the judge sees
+ * what was tampered with.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "lifecycle.h"
+#include "person.h"
+
+PG_FUNCTION_INFO_V1(lifecycle_stamp);
+
+const VerbCall *verb_call = NULL;
+
+#define SET(row, column, datum) \
+	((row)->value[CH_##column] = (datum), (row)->isnull[CH_##column] = false)
+#define CLEAR(row, column) \
+	((row)->value[CH_##column] = (Datum) 0, (row)->isnull[CH_##column] = true)
+#define SET_TEXT(row, column, string) \
+	SET(row, column, CStringGetTextDatum(string))
+#define KEPT(old, new, column) change_column_equal(old, new, CH_##column)
+
+const ChangeModel *
+lifecycle_model(const ChangeRow *row)
+{
+	char	   *key = change_text(row, model);
+	const ChangeModel *model = model_find(key,
+										  DatumGetInt32(row->value[CH_model_version]));
+
+	pfree(key);
+	return model;
+}
+
+Verb
+lifecycle_verb(const ChangeModel *model, const ChangeRow *old,
+			   const ChangeRow *new)
+{
+	Status		from = change_status(old);
+	Status		to = change_status(new);
+	Outcome		outcome = change_outcome(new);
+
+	if (from != to)
+		return model_verb(model, from, to, outcome);
+	if (verb_call && verb_call->change_id == change_id_of(old))
+		return verb_call->verb;
+	if (!KEPT(old, new, on_hold))
+		return change_bool(new, on_hold) ? VERB_HOLD : VERB_RESUME;
+	if (to == STATUS_IMPLEMENTED && outcome == OUTCOME_FAILED &&
+		change_outcome(old) != OUTCOME_FAILED)
+		return VERB_FAIL;
+	if (model->books_window &&
+		(STATUS_BIT(to) & (STATUS_BIT(STATUS_APPROVED) |
+						   STATUS_BIT(STATUS_SCHEDULED))) &&
+		(!KEPT(old, new, planned_start) || !KEPT(old, new, planned_end)))
+		return VERB_RESCHEDULE;
+	if (!KEPT(old, new, rollback_started_at))
+		return VERB_BEGIN_ROLLBACK;
+	if (!KEPT(old, new, stability_confirmed_at) ||
+		!KEPT(old, new, stability_confirmed_by_id))
+		return VERB_CONFIRM_STABILITY;
+	return VERB_EDIT;
+}
+
+void
+lifecycle_entry(LedgerEntry *entry, Verb verb, const ChangeRow *old,
+				const ChangeRow *new)
+{
+	const ChangeRow *row = new ? new : old;
+	JsonbParseState *state = NULL;
+	JsonbValue *changed;
+	bool		parts = old && new && parts_touched &&
+		parts_touched->change_id == change_id_of(new);
+
+	memset(entry, 0, sizeof(LedgerEntry));
+	entry->subject_kind = "change";
+	entry->subject_id = change_id_of(row);
+	entry->sequence = (old ? change_int64(old, ledger_sequence) : 0) + 1;
+	entry->event = old == NULL ? "create" : new == NULL ? "delete" :
+		parts && verb == VERB_EDIT ? "parts" : verb_name(verb);
+	if (old)
+		entry->from_status = status_code(change_status(old));
+	if (new)
+		entry->to_status = status_code(change_status(new));
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	ledger_push_diff(&state, row->desc, old ? old->tuple : NULL,
+					 new ? new->tuple : NULL, change_ledger_skip());
+	if (parts)
+	{
+		JsonbIterator *it = JsonbIteratorInit(&parts_touched->changed->root);
+		JsonbIteratorToken token;
+		JsonbValue	value;
+
+		while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+			if (token == WJB_KEY || token == WJB_VALUE)
+				pushJsonbValue(&state, token, &value);
+	}
+	changed = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	entry->changed = JsonbValueToJsonb(changed);
+
+	entry->recorded_at = new ? change_time(new, updated_at) :
+		GetCurrentTimestamp();
+	if (new && (old == NULL || verb != VERB_EDIT))
+		entry->reason = change_text(new, status_reason);
+	if (new && entry->reason == NULL && old && !KEPT(old, new, override_reason))
+		entry->reason = change_text(new, override_reason);
+	ledger_row_digest(row->desc, row->tuple, change_ledger_skip(),
+					  entry->row_digest);
+	if (old && !change_is_null(old, ledger_head))
+	{
+		bytea	   *head = DatumGetByteaPP(old->value[CH_ledger_head]);
+
+		if (VARSIZE_ANY_EXHDR(head) != LEDGER_HASH_LENGTH)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("ledger head of change " INT64_FORMAT " is not a hash",
+							entry->subject_id)));
+		memcpy(entry->previous_hash, VARDATA_ANY(head), LEDGER_HASH_LENGTH);
+	}
+	ledger_entry_seal(entry);
+}
+
+/* ----------------------------------------------------------------
+ * The form of values
+ * ---------------------------------------------------------------- */
+
+static void
+malformed(const ChangeRow *row, ChangeColumn column, const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_MC_INVALID_INPUT),
+			 errmsg("%s of a change %s", change_column_names[column], problem),
+			 errhint("The columns of changemgmt.change have comments that say what they take (\\d+ changemgmt.change).")));
+}
+
+static void
+check_finite(const ChangeRow *row, ChangeColumn column)
+{
+	if (!row->isnull[column] &&
+		TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(row->value[column])))
+		malformed(row, column, "is infinite");
+}
+
+static void
+check_form(const ChangeRow *row)
+{
+	if (change_is_blank(row, CH_title))
+		malformed(row, CH_title, "is empty");
+	check_finite(row, CH_planned_start);
+	check_finite(row, CH_planned_end);
+	check_finite(row, CH_deadline);
+	check_finite(row, CH_promised_at);
+	check_finite(row, CH_actual_start);
+	check_finite(row, CH_actual_end);
+	check_finite(row, CH_deployed_at);
+	check_finite(row, CH_rollback_started_at);
+	check_finite(row, CH_rolled_back_at);
+	check_finite(row, CH_recovered_at);
+	if (!change_is_null(row, planned_start) &&
+		!change_is_null(row, planned_end) &&
+		change_time(row, planned_end) <= change_time(row, planned_start))
+		malformed(row, CH_planned_end, "is not after planned_start");
+	if (!change_is_null(row, actual_start) && !change_is_null(row, actual_end) &&
+		change_time(row, actual_end) < change_time(row, actual_start))
+		malformed(row, CH_actual_end, "is before actual_start");
+}
+
+/* ----------------------------------------------------------------
+ * What follows from a step
+ * ---------------------------------------------------------------- */
+
+static void
+stamp_actor(ChangeRow *row, ChangeColumn column)
+{
+	int64		person = actor_person();
+
+	row->value[column] = Int64GetDatum(person);
+	row->isnull[column] = person == 0;
+}
+
+static void
+stamp_approved(ChangeRow *row, const ChangeModel *model, TimestampTz now)
+{
+	bytea	   *seal = palloc(VARHDRSZ + LEDGER_HASH_LENGTH);
+	MemoryContext caller = CurrentMemoryContext;
+
+	SET_VARSIZE(seal, VARHDRSZ + LEDGER_HASH_LENGTH);
+	SPI_connect();
+	change_seal(row, model->schedule_sealed, (uint8 *) VARDATA(seal));
+	SPI_finish();
+	Assert(CurrentMemoryContext == caller);
+	(void) caller;
+	SET(row, approved_seal, PointerGetDatum(seal));
+	SET(row, approved_plan_revision, row->value[CH_plan_revision]);
+	SET(row, approved_at, TimestampTzGetDatum(now));
+}
+
+static void
+stamp_step(const ChangeModel *model, Verb verb, const ChangeRow *old,
+		   ChangeRow *new, TimestampTz now)
+{
+	Status		from = change_status(old);
+	Datum		at = TimestampTzGetDatum(now);
+
+	/* a time that the statement gives is judged; one that it leaves is now */
+#define STAMP(column) \
+	do { \
+		if (KEPT(old, new, column)) \
+			SET(new, column, at); \
+	} while (0)
+
+	switch (verb)
+	{
+		case VERB_SUBMIT:
+			STAMP(submitted_at);
+			if (change_is_null(old, first_submitted_at))
+				STAMP(first_submitted_at);
+			if (change_is_null(old, notice_from))
+				STAMP(notice_from);
+			SET(new, approval_round,
+				Int32GetDatum(DatumGetInt32(old->value[CH_approval_round]) + 1));
+			if (change_status(new) == STATUS_APPROVED)
+				stamp_approved(new, model, now);
+			break;
+		case VERB_APPROVE:
+			stamp_approved(new, model, now);
+			break;
+		case VERB_REJECT:
+		case VERB_DEFER:
+		case VERB_REVISE:
+			CLEAR(new, approved_at);
+			CLEAR(new, approved_seal);
+			CLEAR(new, approved_plan_revision);
+			CLEAR(new, scheduled_at);
+			break;
+		case VERB_SCHEDULE:
+			STAMP(scheduled_at);
+			break;
+		case VERB_RESCHEDULE:
+			if (from == STATUS_SCHEDULED)
+				STAMP(scheduled_at);
+			break;
+		case VERB_START:
+			STAMP(actual_start);
+			if (KEPT(old, new, implementer_id))
+				stamp_actor(new, CH_implementer_id);
+			break;
+		case VERB_COMPLETE:
+			STAMP(deployed_at);
+			if (KEPT(old, new, actual_end))
+				SET(new, actual_end, new->value[CH_deployed_at]);
+			break;
+		case VERB_PASS:
+			if (change_is_null(new, outcome))
+				SET_TEXT(new, outcome, outcome_code(OUTCOME_SUCCESSFUL));
+			STAMP(verified_at);
+			if (KEPT(old, new, verifier_id))
+				stamp_actor(new, CH_verifier_id);
+			break;
+		case VERB_FAIL:
+			if (KEPT(old, new, outcome))
+				SET_TEXT(new, outcome, outcome_code(OUTCOME_FAILED));
+			if (from == STATUS_IN_PROGRESS)
+				STAMP(actual_end);
+			break;
+		case VERB_ROLL_BACK:
+			if (KEPT(old, new, outcome))
+				SET_TEXT(new, outcome, outcome_code(OUTCOME_ROLLED_BACK));
+			STAMP(rolled_back_at);
+			if (from == STATUS_IN_PROGRESS && KEPT(old, new, actual_end))
+				SET(new, actual_end, new->value[CH_rolled_back_at]);
+			break;
+		case VERB_ABORT:
+			if (KEPT(old, new, outcome))
+				SET_TEXT(new, outcome, outcome_code(OUTCOME_NOT_IMPLEMENTED));
+			STAMP(cancelled_at);
+			STAMP(actual_end);
+			break;
+		case VERB_CONFIRM_STABILITY:
+			STAMP(stability_confirmed_at);
+			if (KEPT(old, new, stability_confirmed_by_id))
+				stamp_actor(new, CH_stability_confirmed_by_id);
+			break;
+		case VERB_CLOSE:
+			STAMP(closed_at);
+			break;
+		case VERB_CANCEL:
+			STAMP(cancelled_at);
+			break;
+		default:
+			break;
+	}
+	if (verb == VERB_REVISE || verb == VERB_CANCEL)
+		SET(new, on_hold, BoolGetDatum(false));
+#undef STAMP
+
+	/* notice is counted anew when the start moves earlier */
+	if (!change_is_null(old, notice_from) &&
+		!change_is_null(old, planned_start) &&
+		!change_is_null(new, planned_start) &&
+		KEPT(old, new, notice_from) &&
+		change_time(new, planned_start) < change_time(old, planned_start))
+		SET(new, notice_from, at);
+}
+
+static bool
+plan_touched(const ChangeModel *model, const ChangeRow *old,
+			 const ChangeRow *new)
+{
+	if (parts_touched && parts_touched->change_id == change_id_of(new) &&
+		parts_touched->plan)
+		return true;
+	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
+		if ((change_column_classes[i] == FIELD_PLAN ||
+			 (change_column_classes[i] == FIELD_SCHEDULE &&
+			  model->schedule_sealed)) &&
+			!change_column_equal(old, new, i))
+			return true;
+	return false;
+}
+
+static void
+stamp_head(Verb verb, const ChangeRow *old, ChangeRow *new)
+{
+	LedgerEntry entry;
+	bytea	   *head = palloc(VARHDRSZ + LEDGER_HASH_LENGTH);
+
+	new->tuple = change_row_form(new);
+	lifecycle_entry(&entry, verb, old, new);
+	SET(new, ledger_sequence, Int64GetDatum(entry.sequence));
+	SET_VARSIZE(head, VARHDRSZ + LEDGER_HASH_LENGTH);
+	memcpy(VARDATA(head), entry.hash, LEDGER_HASH_LENGTH);
+	SET(new, ledger_head, PointerGetDatum(head));
+	new->tuple = change_row_form(new);
+}
+
+static HeapTuple
+stamp_insert(ChangeRow *new)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	const ChangeModel *model = model_latest(change_text(new, model));
+
+	SET(new, model_version, Int32GetDatum(model->version));
+	SET_TEXT(new, type, model->type);
+	if (change_is_null(new, author_id))
+		stamp_actor(new, CH_author_id);
+	if (change_is_null(new, requester_id))
+		stamp_actor(new, CH_requester_id);
+	stamp_actor(new, CH_last_editor_id);
+	SET(new, created_at, TimestampTzGetDatum(now));
+	SET(new, updated_at, TimestampTzGetDatum(now));
+	SET(new, revision, Int64GetDatum(1));
+	SET(new, plan_revision, Int64GetDatum(1));
+
+	if (model->first_status == STATUS_IN_PROGRESS)
+	{
+		if (change_is_null(new, actual_start))
+			SET(new, actual_start, TimestampTzGetDatum(now));
+		if (change_is_null(new, implementer_id))
+			stamp_actor(new, CH_implementer_id);
+	}
+	else if (model->first_status == STATUS_IMPLEMENTED)
+	{
+		if (change_is_null(new, deployed_at) && !change_is_null(new, actual_end))
+			SET(new, deployed_at, new->value[CH_actual_end]);
+		if (change_is_null(new, outcome))
+			SET_TEXT(new, outcome, outcome_code(OUTCOME_SUCCESSFUL));
+	}
+	check_form(new);
+	stamp_head(VERB_CREATE, NULL, new);
+	return new->tuple;
+}
+
+static HeapTuple
+stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	const ChangeModel *model;
+	Verb		verb;
+	bool		touched = parts_touched &&
+		parts_touched->change_id == change_id_of(new);
+	bool		same = !touched;
+
+	/* an update that changes nothing leaves no trace */
+	for (int i = 0; i < CHANGE_COLUMN_COUNT && same; i++)
+		same = change_column_equal(old, new, i);
+	if (same)
+		return given;
+
+	/* it moves to the latest version of its model with its submission */
+	if (!KEPT(old, new, model))
+	{
+		model = model_latest(change_text(new, model));
+		SET(new, model_version, Int32GetDatum(model->version));
+		SET_TEXT(new, type, model->type);
+	}
+	model = lifecycle_model(new);
+	verb = lifecycle_verb(model, old, new);
+	if (verb == VERB_SUBMIT && change_status(old) == STATUS_PLANNED &&
+		KEPT(old, new, model_version))
+	{
+		const ChangeModel *latest = model_latest(model->key);
+
+		if (latest->version != model->version &&
+			lifecycle_verb(latest, old, new) == VERB_SUBMIT)
+		{
+			model = latest;
+			SET(new, model_version, Int32GetDatum(model->version));
+			SET_TEXT(new, type, model->type);
+		}
+	}
+
+	if (change_status(old) != change_status(new) &&
+		KEPT(old, new, status_reason) &&
+		!(verb_call && verb_call->change_id == change_id_of(new) &&
+		  verb_call->reason_given))
+		CLEAR(new, status_reason);
+
+	SET(new, updated_at, TimestampTzGetDatum(now));
+	if (touched)
+		SET(new, revision, Int64GetDatum(change_int64(old, revision) + 1));
+	else if (KEPT(old, new, revision))
+		SET(new, revision, Int64GetDatum(change_int64(old, revision) + 1));
+	if (plan_touched(model, old, new) && KEPT(old, new, plan_revision))
+	{
+		SET(new, plan_revision, Int64GetDatum(change_int64(old, revision) + 1));
+		if (KEPT(old, new, last_editor_id))
+			stamp_actor(new, CH_last_editor_id);
+	}
+	check_form(new);
+	stamp_step(model, verb, old, new, now);
+	stamp_head(verb, old, new);
+	return new->tuple;
+}
+
+/* BEFORE ROW trigger of change, the last by its name. */
+Datum
+lifecycle_stamp(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TupleDesc	desc;
+	ChangeRow	old;
+	ChangeRow	new;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("lifecycle_stamp: not called as a trigger")));
+	if (ledger_is_history(trigdata))
+	{
+		ledger_count_history();
+		return PointerGetDatum(trigdata->tg_trigtuple);
+	}
+
+	desc = RelationGetDescr(trigdata->tg_relation);
+	change_row_read(&old, trigdata->tg_trigtuple, desc);
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		return PointerGetDatum(stamp_insert(&old));
+	change_row_read(&new, trigdata->tg_newtuple, desc);
+	return PointerGetDatum(stamp_update(&old, &new, trigdata->tg_newtuple));
+}

@@ -1,0 +1,127 @@
+/*-------------------------------------------------------------------------
+ *
+ * model.h
+ *	  Change models: which transitions there are and what each asks for.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CHANGEMGMT_MODEL_H
+#define CHANGEMGMT_MODEL_H
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+#include "types_code.h"
+
+typedef enum Verb
+{
+	VERB_NONE,
+	VERB_CREATE,
+	VERB_EDIT,
+	VERB_TRIAGE,
+	VERB_PLAN,
+	VERB_SUBMIT,
+	VERB_APPROVE,
+	VERB_REJECT,
+	VERB_DEFER,
+	VERB_SCHEDULE,
+	VERB_RESCHEDULE,
+	VERB_START,
+	VERB_COMPLETE,
+	VERB_RESUME_WORK,
+	VERB_PASS,
+	VERB_FAIL,
+	VERB_BEGIN_ROLLBACK,
+	VERB_ROLL_BACK,
+	VERB_ABORT,
+	VERB_CONFIRM_STABILITY,
+	VERB_CLOSE,
+	VERB_REVISE,
+	VERB_HOLD,
+	VERB_RESUME,
+	VERB_CANCEL
+} Verb;
+
+#define VERB_COUNT (VERB_CANCEL + 1)
+#define VERB_BIT(v) (((uint32) 1) << (v))
+
+extern const char *verb_name(Verb verb);
+extern bool verb_parse(const char *name, Verb *verb);
+
+/* What people do for a change; a model names the pairs that must be two. */
+typedef enum Duty
+{
+	DUTY_REQUESTER,
+	DUTY_OWNER,
+	DUTY_AUTHOR,
+	DUTY_LAST_EDITOR,
+	DUTY_APPROVER,
+	DUTY_IMPLEMENTER,
+	DUTY_VERIFIER
+} Duty;
+
+#define DUTY_COUNT (DUTY_VERIFIER + 1)
+
+extern const char *duty_name(Duty duty);
+
+typedef enum ApprovalPolicy
+{
+	POLICY_NONE,
+	POLICY_ONE,					/* a technical lead or service owner */
+	POLICY_BOARD				/* so many members of a board */
+} ApprovalPolicy;
+
+#define STAGE_24_HOURS 0x1
+#define STAGE_7_DAYS 0x2
+
+typedef struct ChangeModel
+{
+	char	   *key;
+	int			version;
+	char	   *type;
+	Status		first_status;
+	bool		pre_approved;	/* submit leads to approved */
+	bool		books_window;	/* start only from scheduled */
+	bool		documented_after;	/* the plan may be written afterwards */
+	bool		schedule_sealed;
+	bool		issues_despite_failed_check;
+	bool		is_template;	/* a site's model with a plan of its own */
+	int			notice_business_days;
+	int			late_hours;		/* real times may be this old; -1: any age */
+	ApprovalPolicy policy;
+	int			approvals_needed;
+	char	   *board;
+	uint32		separate[DUTY_COUNT];	/* bit of the other duty */
+	uint32		validations;	/* STAGE_ bits */
+	List	   *requires[VERB_COUNT];	/* names of requirements */
+	List	   *waivable;
+	Jsonb	   *plan;			/* what a template fills in; may be NULL */
+} ChangeModel;
+
+/*
+ * The model of a change; MC008 where there is none.  Valid until the end of
+ * the transaction.
+ */
+extern const ChangeModel *model_find(const char *key, int version);
+/* The version that new changes get; MC008 if unknown or retired. */
+extern const ChangeModel *model_latest(const char *key);
+
+/*
+ * The verb that leads from one status to another in this model; VERB_NONE
+ * where none does.  Of the two from verifying to implemented, fail is the one
+ * that brings the outcome failed.
+ */
+extern Verb model_verb(const ChangeModel *model, Status from, Status to,
+					   Outcome outcome);
+/* VERB_ bits of everything that can be done in a status. */
+extern uint32 model_verbs(const ChangeModel *model, Status status,
+						  bool on_hold);
+/* Where a verb leads; the status itself for verbs that change none. */
+extern Status model_verb_target(const ChangeModel *model, Verb verb,
+								Status from, bool booked);
+
+extern const char *const shipped_model_definitions[];
+
+extern void model_init(void);
+
+#endif							/* CHANGEMGMT_MODEL_H */
