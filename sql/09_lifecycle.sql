@@ -11,11 +11,12 @@ CREATE FUNCTION changemgmt.lifecycle_judge() RETURNS trigger
 COMMENT ON FUNCTION changemgmt.lifecycle_judge() IS
 	'Trigger: judges a change as it was stored (MC001 to MC007) and writes the ledger.';
 
--- Triggers fire in the order of their names: the stamp has the last word.
+-- Triggers fire in the order of their names: the stamp has the last word, and
+-- the judge speaks before the server's foreign keys (RI_...).
 CREATE TRIGGER zzz_stamp
 	BEFORE INSERT OR UPDATE ON changemgmt.change
 	FOR EACH ROW EXECUTE FUNCTION changemgmt.lifecycle_stamp();
-CREATE TRIGGER judge
+CREATE TRIGGER "Judge"
 	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.change
 	FOR EACH ROW EXECUTE FUNCTION changemgmt.lifecycle_judge();
 
@@ -403,6 +404,13 @@ CREATE FUNCTION changemgmt.next_steps(change_id bigint)
 	AS 'MODULE_PATHNAME', 'next_steps';
 COMMENT ON FUNCTION changemgmt.next_steps(bigint) IS
 	'What can be done with a change now; what a verb must be given (a reason) counts as missing.';
+
+CREATE FUNCTION changemgmt.earliest_start(change_id bigint)
+	RETURNS timestamptz
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'earliest_start';
+COMMENT ON FUNCTION changemgmt.earliest_start(bigint) IS
+	'When a change may start at the earliest by the notice of its model, counted from its submission, or from now where it was never submitted.';
 
 -- Records
 

@@ -27,6 +27,9 @@ CREATE TRIGGER zzz_stamp
 CREATE TRIGGER load_record_before
 	BEFORE INSERT ON changemgmt.approval_vote
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.approval_vote
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
 CREATE TRIGGER part_inserted
 	AFTER INSERT ON changemgmt.approval_vote
 	REFERENCING NEW TABLE AS new_rows
@@ -42,6 +45,168 @@ CREATE TRIGGER part_deleted
 CREATE TRIGGER truncate_guard
 	BEFORE TRUNCATE ON changemgmt.approval_vote
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
+
+CREATE FUNCTION changemgmt.vote_stamp() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'vote_stamp';
+COMMENT ON FUNCTION changemgmt.vote_stamp() IS
+	'Trigger: stamps who votes, in which round and for which plan.';
+CREATE FUNCTION changemgmt.vote_judge() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'vote_judge';
+COMMENT ON FUNCTION changemgmt.vote_judge() IS
+	'Trigger: only eligible people vote (MC003), on what is not their own (MC004), while it waits for approval (MC001).';
+CREATE FUNCTION changemgmt.vote_tally() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'vote_tally';
+COMMENT ON FUNCTION changemgmt.vote_tally() IS
+	'Trigger: where the votes decide, the change takes the step that they mean.';
+
+CREATE TRIGGER zzzz_stamp_vote
+	BEFORE INSERT OR UPDATE ON changemgmt.approval_vote
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.vote_stamp();
+CREATE TRIGGER judge
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.approval_vote
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.vote_judge();
+-- after part_inserted and part_updated, which raise the revision
+CREATE TRIGGER tally_inserted
+	AFTER INSERT ON changemgmt.approval_vote
+	REFERENCING NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.vote_tally();
+CREATE TRIGGER tally_updated
+	AFTER UPDATE ON changemgmt.approval_vote
+	REFERENCING NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.vote_tally();
+
+CREATE FUNCTION changemgmt.approve(
+	change_id bigint,
+	reason text DEFAULT NULL,
+	expected_revision bigint DEFAULT NULL)
+	RETURNS changemgmt.change_state
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'approve';
+COMMENT ON FUNCTION changemgmt.approve(bigint, text, bigint) IS
+	'Votes for a change that waits for approval; the change is approved with the vote that completes the quorum. Errors: MC001, MC003, MC004, MC010.';
+
+CREATE FUNCTION changemgmt.reject(
+	change_id bigint,
+	reason text DEFAULT NULL,
+	expected_revision bigint DEFAULT NULL)
+	RETURNS changemgmt.change_state
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'reject';
+COMMENT ON FUNCTION changemgmt.reject(bigint, text, bigint) IS
+	'Votes against a change, with a reason. Errors: MC001, MC003, MC004, MC010.';
+
+CREATE FUNCTION changemgmt.defer(
+	change_id bigint,
+	reason text DEFAULT NULL,
+	expected_revision bigint DEFAULT NULL)
+	RETURNS changemgmt.change_state
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'defer';
+COMMENT ON FUNCTION changemgmt.defer(bigint, text, bigint) IS
+	'Votes to put a change off until it is better prepared, with a reason. Errors: MC001, MC003, MC004, MC010.';
+
+CREATE FUNCTION changemgmt.abstain(
+	change_id bigint,
+	reason text DEFAULT NULL,
+	expected_revision bigint DEFAULT NULL)
+	RETURNS changemgmt.change_state
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'abstain';
+COMMENT ON FUNCTION changemgmt.abstain(bigint, text, bigint) IS
+	'Takes part without deciding, with a reason. Errors: MC001, MC003, MC004, MC010.';
+
+CREATE TYPE changemgmt.approval_count AS (
+	board text,
+	needed integer,
+	eligible integer,
+	approved integer,
+	rejected integer,
+	deferred integer,
+	abstained integer,
+	stale integer,
+	missing text
+);
+COMMENT ON TYPE changemgmt.approval_count IS
+	'What approval_tally() returns: the votes of the round that count, and what is missing.';
+CREATE FUNCTION changemgmt.approval_tally(change_id bigint)
+	RETURNS SETOF changemgmt.approval_count
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 1
+	AS 'MODULE_PATHNAME', 'approval_tally';
+COMMENT ON FUNCTION changemgmt.approval_tally(bigint) IS
+	'Where the votes on a change stand: the board (null where one approver decides), how many approvals it needs, how many people may vote, fresh votes by decision, votes for another plan, and what is missing in words.';
+
+CREATE VIEW changemgmt.cab_queue WITH (security_invoker = true) AS
+	SELECT row_number() OVER (ORDER BY CASE c.risk_level WHEN 'critical' THEN 1
+								  WHEN 'high' THEN 2 WHEN 'medium' THEN 3
+								  WHEN 'low' THEN 4 ELSE 2 END,
+								  c.planned_start, c.submitted_at, c.id) AS place,
+		   t.board, c.id, changemgmt.change_number(c.id) AS number, c.title,
+		   c.type, r.login AS requester, o.login AS owner, g.name AS team,
+		   c.environment, i.services,
+		   coalesce(c.risk_level, 'unknown') AS risk_level,
+		   coalesce(k.reason, CASE WHEN c.risk_level IS NULL
+					THEN 'nobody has assessed it' ELSE 'assessed without a register' END)
+		   || CASE WHEN c.touches_data_integrity THEN '; touches data integrity' ELSE '' END
+		   || CASE WHEN c.touches_security THEN '; touches security' ELSE '' END
+		   AS risk_reason,
+		   c.planned_start, c.planned_end,
+		   coalesce(c.planned_start >= changemgmt.earliest_start(c.id), false)
+		   AS notice_kept,
+		   t.approved AS approvals_have, t.needed AS approvals_need,
+		   t.eligible AS may_vote, t.stale AS votes_stale, t.missing,
+		   c.submitted_at,
+		   (extract(epoch FROM now() - c.submitted_at) / 3600)::double precision
+		   AS age_hours
+	FROM changemgmt.change AS c
+	CROSS JOIN LATERAL changemgmt.approval_tally(c.id) AS t
+	LEFT JOIN changemgmt.person AS r ON r.id = c.requester_id
+	LEFT JOIN changemgmt.person AS o ON o.id = c.owner_id
+	LEFT JOIN changemgmt.team AS g ON g.id = c.team_id
+	LEFT JOIN LATERAL (
+		SELECT string_agg(ci.name, ', ' ORDER BY ci.name) AS services
+		FROM changemgmt.change_item AS x
+		JOIN changemgmt.configuration_item AS ci ON ci.id = x.ci_id
+		WHERE x.change_id = c.id
+	) AS i ON true
+	LEFT JOIN LATERAL (
+		SELECT string_agg(format('%s (%s likelihood, %s impact)', y.description,
+								 y.likelihood, y.impact), '; '
+						  ORDER BY CASE y.impact WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END
+								 * CASE y.likelihood WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END DESC,
+								 y.id) AS reason
+		FROM changemgmt.change_risk AS y
+		WHERE y.change_id = c.id
+	) AS k ON true
+	WHERE c.status = 'awaiting_approval' AND NOT c.on_hold
+	  AND t.board IS NOT NULL;
+COMMENT ON VIEW changemgmt.cab_queue IS
+	'What boards have to decide on, in the order in which they should: the risk first (unknown counts as high), then the start.';
+COMMENT ON COLUMN changemgmt.cab_queue.place IS 'Place in the queue, from 1.';
+COMMENT ON COLUMN changemgmt.cab_queue.board IS 'The board that decides.';
+COMMENT ON COLUMN changemgmt.cab_queue.id IS 'Id of the change.';
+COMMENT ON COLUMN changemgmt.cab_queue.number IS 'Number of the change.';
+COMMENT ON COLUMN changemgmt.cab_queue.title IS 'What it is.';
+COMMENT ON COLUMN changemgmt.cab_queue.type IS 'standard, normal, major, emergency or latent.';
+COMMENT ON COLUMN changemgmt.cab_queue.requester IS 'Login of who asks.';
+COMMENT ON COLUMN changemgmt.cab_queue.owner IS 'Login of who is accountable.';
+COMMENT ON COLUMN changemgmt.cab_queue.team IS 'The team that carries it out.';
+COMMENT ON COLUMN changemgmt.cab_queue.environment IS 'Where it is done.';
+COMMENT ON COLUMN changemgmt.cab_queue.services IS 'Configuration items that it changes or affects.';
+COMMENT ON COLUMN changemgmt.cab_queue.risk_level IS 'low, medium, high, critical or unknown.';
+COMMENT ON COLUMN changemgmt.cab_queue.risk_reason IS 'Why: the risks of the register, the worst first.';
+COMMENT ON COLUMN changemgmt.cab_queue.planned_start IS 'When it is to begin.';
+COMMENT ON COLUMN changemgmt.cab_queue.planned_end IS 'When it is to end.';
+COMMENT ON COLUMN changemgmt.cab_queue.notice_kept IS 'Whether the business days of notice of its model lie before the start.';
+COMMENT ON COLUMN changemgmt.cab_queue.approvals_have IS 'Fresh approvals.';
+COMMENT ON COLUMN changemgmt.cab_queue.approvals_need IS 'Approvals that the model asks for.';
+COMMENT ON COLUMN changemgmt.cab_queue.may_vote IS 'How many people may vote.';
+COMMENT ON COLUMN changemgmt.cab_queue.votes_stale IS 'Votes that were given for another plan.';
+COMMENT ON COLUMN changemgmt.cab_queue.missing IS 'What is missing, in words.';
+COMMENT ON COLUMN changemgmt.cab_queue.submitted_at IS 'When it was last submitted.';
+COMMENT ON COLUMN changemgmt.cab_queue.age_hours IS 'Hours since then.';
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.approval_vote', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.approval_vote_id_seq', '');

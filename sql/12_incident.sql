@@ -44,6 +44,111 @@ ALTER TABLE changemgmt.change
 	ADD CONSTRAINT change_incident_id_fkey
 	FOREIGN KEY (incident_id) REFERENCES changemgmt.incident;
 
+CREATE FUNCTION changemgmt.incident_id(incident text) RETURNS bigint
+	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	INSERT INTO changemgmt.incident (reference)
+	SELECT incident_id.incident
+	WHERE incident_id.incident <> ''
+	  AND NOT EXISTS (SELECT FROM changemgmt.incident AS i
+					  WHERE i.id::text = incident_id.incident)
+	ON CONFLICT (reference) DO NOTHING;
+	SELECT coalesce(
+		(SELECT i.id FROM changemgmt.incident AS i
+		 WHERE i.reference = incident_id.incident),
+		(SELECT i.id FROM changemgmt.incident AS i
+		 WHERE i.id::text = incident_id.incident));
+END;
+COMMENT ON FUNCTION changemgmt.incident_id(text) IS
+	'The id of an incident by its id or reference; one that nobody has recorded yet is created as a stub. Null for an empty text.';
+
+CREATE FUNCTION changemgmt.declare_emergency(
+	title text,
+	incident text,
+	authorised_by text,
+	emergency_threshold text,
+	description text DEFAULT NULL,
+	owner text DEFAULT NULL,
+	items text[] DEFAULT NULL,
+	model text DEFAULT 'emergency',
+	actual_start timestamptz DEFAULT NULL,
+	actual_end timestamptz DEFAULT NULL,
+	attributes jsonb DEFAULT NULL)
+	RETURNS changemgmt.change_state
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+	WITH declared AS MATERIALIZED (
+		SELECT s.* FROM changemgmt.create_change_from(jsonb_build_object(
+			'title', declare_emergency.title,
+			'incident_id', changemgmt.incident_id(declare_emergency.incident),
+			'authorised_by', declare_emergency.authorised_by,
+			'emergency_threshold', declare_emergency.emergency_threshold,
+			'description', declare_emergency.description,
+			'owner', declare_emergency.owner,
+			'items', declare_emergency.items,
+			'model', declare_emergency.model,
+			'unplanned', true,
+			'actual_start', declare_emergency.actual_start,
+			'attributes', declare_emergency.attributes)) AS s
+	)
+	SELECT d.* FROM declared AS d WHERE declare_emergency.actual_end IS NULL
+	UNION ALL
+	SELECT c.* FROM declared AS d
+	CROSS JOIN LATERAL changemgmt.complete(d.id, declare_emergency.actual_end) AS c
+	WHERE declare_emergency.actual_end IS NOT NULL;
+END;
+COMMENT ON FUNCTION changemgmt.declare_emergency(text, text, text, text, text, text, text[], text, timestamptz, timestamptz, jsonb) IS
+	'Creates an emergency change that is in progress: the incident it answers (by id or reference, created where it is unknown), who authorised it (login), and production_down, data_at_risk or security_breach. With the real start and end, at most 24 hours ago, it is recorded afterwards. Errors: MC002, MC008.';
+
+CREATE FUNCTION changemgmt.record_unauthorized(
+	title text,
+	found_by text,
+	actual_start timestamptz,
+	actual_end timestamptz,
+	description text DEFAULT NULL,
+	owner text DEFAULT NULL,
+	implementer text DEFAULT NULL,
+	items text[] DEFAULT NULL,
+	model text DEFAULT 'latent',
+	attributes jsonb DEFAULT NULL)
+	RETURNS changemgmt.change_state
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+	SELECT s.* FROM changemgmt.create_change_from(jsonb_build_object(
+		'title', record_unauthorized.title,
+		'found_by', record_unauthorized.found_by,
+		'actual_start', record_unauthorized.actual_start,
+		'actual_end', record_unauthorized.actual_end,
+		'description', record_unauthorized.description,
+		'owner', record_unauthorized.owner,
+		'implementer', record_unauthorized.implementer,
+		'items', record_unauthorized.items,
+		'model', record_unauthorized.model,
+		'unplanned', true,
+		'attributes', record_unauthorized.attributes)) AS s;
+END;
+COMMENT ON FUNCTION changemgmt.record_unauthorized(text, text, timestamptz, timestamptz, text, text, text, text[], text, jsonb) IS
+	'Records a change that was made without one: how it was found and when it really happened. It is implemented already. Errors: MC002, MC008.';
+
+CREATE FUNCTION changemgmt.confirm_cause(
+	incident text, change_id bigint, confirmed boolean DEFAULT true) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	INSERT INTO changemgmt.incident_cause
+		(incident_id, change_id, status, decided_by_id, decided_at)
+	SELECT changemgmt.incident_id(confirm_cause.incident),
+		   confirm_cause.change_id,
+		   CASE WHEN confirm_cause.confirmed THEN 'confirmed' ELSE 'dismissed' END,
+		   changemgmt.person_id(changemgmt.acting_person()), now()
+	ON CONFLICT (incident_id, change_id) DO UPDATE
+		SET status = excluded.status, decided_by_id = excluded.decided_by_id,
+			decided_at = excluded.decided_at;
+END;
+COMMENT ON FUNCTION changemgmt.confirm_cause(text, bigint, boolean) IS
+	'Confirms (or dismisses) that a change caused an incident: a confirmed change counts as failed, once however many incidents it caused.';
+
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.incident', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.incident_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.incident_cause', '');

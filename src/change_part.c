@@ -64,6 +64,7 @@ typedef enum PartTable
 	PART_CHECK,
 	PART_COMMENT,
 	PART_LINK,
+	PART_WAIVER,
 	PART_OTHER					/* parts of later rooms: never plan */
 } PartTable;
 
@@ -76,7 +77,8 @@ part_table(Relation rel)
 		[PART_TASK] = "change_task",
 		[PART_CHECK] = "change_check",
 		[PART_COMMENT] = "change_comment",
-		[PART_LINK] = "change_link"
+		[PART_LINK] = "change_link",
+		[PART_WAIVER] = "change_waiver"
 	};
 
 	for (size_t i = 0; i < lengthof(names); i++)
@@ -167,7 +169,7 @@ part_lock(int64 change_id)
 	value = spi_first_value(1, &isnull);
 	if (isnull)
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("change " INT64_FORMAT " does not exist", change_id),
 				 errhint("changemgmt.create_change() creates changes; changemgmt.change_id() finds the id of a number.")));
 	status = status_from_datum(value);
@@ -288,14 +290,15 @@ stamp_check(HeapTuple old, HeapTuple new, TupleDesc desc, Status status)
 	return new;
 }
 
+/* Who wrote a row that somebody simply writes. */
 static HeapTuple
-stamp_comment(HeapTuple old, HeapTuple new, TupleDesc desc)
+stamp_author(HeapTuple old, HeapTuple new, TupleDesc desc, const char *column)
 {
 	bool		isnull;
 
-	part_value(new, desc, "author_id", &isnull);
+	part_value(new, desc, column, &isnull);
 	if (old == NULL && isnull)
-		new = part_stamp_actor(new, desc, "author_id");
+		new = part_stamp_actor(new, desc, column);
 	return new;
 }
 
@@ -354,7 +357,10 @@ part_stamp(PG_FUNCTION_ARGS)
 				new = stamp_check(old, new, desc, status);
 				break;
 			case PART_COMMENT:
-				new = stamp_comment(old, new, desc);
+				new = stamp_author(old, new, desc, "author_id");
+				break;
+			case PART_WAIVER:
+				new = stamp_author(old, new, desc, "waived_by_id");
 				break;
 			default:
 				break;
@@ -462,6 +468,7 @@ row_is_plan(PartTable table, HeapTuple tuple, TupleDesc desc)
 		case PART_LINK:
 			return part_is(tuple, desc, "relation", "depends_on");
 		case PART_COMMENT:
+		case PART_WAIVER:
 		case PART_OTHER:
 			return false;
 	}
@@ -480,6 +487,7 @@ edit_is_plan(PartTable table, const PartEdit *edit, TupleDesc desc)
 		[PART_CHECK] = {"kind", "stage", "title", "expected", "is_required", NULL},
 		[PART_COMMENT] = {NULL},
 		[PART_LINK] = {"relation", "target_change_id", "target", NULL},
+		[PART_WAIVER] = {NULL},
 		[PART_OTHER] = {NULL},
 	};
 
@@ -504,7 +512,7 @@ edit_check_person(const PartEdit *edit, TupleDesc desc, Relation rel,
 	person = part_value(edit->new, desc, column, &isnull);
 	if (!isnull && DatumGetInt64(person) != actor_person())
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_NOT_PERMITTED),
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
 				 errmsg("%s of %s is always who acts", column,
 						RelationGetRelationName(rel)),
 				 errhint("Leave the column out: it is filled in."),
@@ -523,7 +531,7 @@ edit_check_time(const PartEdit *edit, TupleDesc desc, Relation rel,
 	at = part_value(edit->new, desc, column, &isnull);
 	if (!isnull && DatumGetTimestampTz(at) > GetCurrentTimestamp())
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("%s of %s lies in the future", column,
 						RelationGetRelationName(rel)),
 				 errtablecol(rel, SPI_fnumber(desc, column))));
@@ -534,7 +542,7 @@ progress_error(const char *what, int64 change_id, const char *status,
 			   const char *hint)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_MC_ILLEGAL_TRANSITION),
+			(errcode(ERRCODE_MC_ILLEGAL_TRANSITION), err_as_caller(),
 			 errmsg("%s: change " INT64_FORMAT " is %s", what, change_id,
 					status),
 			 errhint("%s", hint)));
@@ -552,7 +560,7 @@ edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 		(over || status == STATUS_REJECTED ||
 		 (status >= STATUS_IN_PROGRESS && !model->documented_after)))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_SEALED_CONTENT),
+				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
 				 errmsg("the plan of change " INT64_FORMAT " is frozen: it is %s",
 						edit->change_id, code),
 				 errdetail("%s belongs to the plan.",
@@ -574,7 +582,7 @@ edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 
 			if (isnull || TextDatumGetCString(reason)[0] == '\0')
 				ereport(ERROR,
-						(errcode(ERRCODE_MC_INVALID_INPUT),
+						(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 						 errmsg("a task is skipped without a reason"),
 						 errhint("changemgmt.skip_task(task_id, reason) takes it.")));
 		}
@@ -614,12 +622,14 @@ edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 						   "Checks are recorded from start until close.");
 		if (edit->new == NULL && status >= STATUS_IN_PROGRESS)
 			ereport(ERROR,
-					(errcode(ERRCODE_MC_APPEND_ONLY),
+					(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
 					 errmsg("evidence is not deleted"),
 					 errhint("changemgmt.record_check() records a later result of the same check.")));
 	}
 	else if (table == PART_COMMENT)
 		edit_check_person(edit, desc, rel, "author_id");
+	else if (table == PART_WAIVER)
+		edit_check_person(edit, desc, rel, "waived_by_id");
 }
 
 /* {"table": [{"op": ..., ...}, ...]} for the edits of one change. */
@@ -758,7 +768,7 @@ truncate_guard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("truncate_guard: not called as a trigger")));
 	ereport(ERROR,
-			(errcode(ERRCODE_MC_APPEND_ONLY),
+			(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
 			 errmsg("%s is not truncated: history is append-only",
 					RelationGetRelationName(trigdata->tg_relation)),
 			 errhint("Changes that are not wanted any more are cancelled: changemgmt.cancel()."),

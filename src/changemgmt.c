@@ -11,7 +11,9 @@
 
 #include "utils/guc.h"
 
+#include "approval.h"
 #include "compat.h"
+#include "incident.h"
 #include "ledger.h"
 #include "lifecycle.h"
 #include "model.h"
@@ -30,6 +32,8 @@ _PG_init(void)
 	ledger_init();
 	model_init();
 	lifecycle_init();
+	approval_init();
+	incident_init();
 
 	MarkGUCPrefixReserved("changemgmt");
 }

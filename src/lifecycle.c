@@ -102,6 +102,8 @@ static VerbFunction verb_functions[] = {
 	{VERB_RESUME, 2, {CH_status_reason, CH_on_hold}, NO_PLAN},
 	{VERB_CANCEL, 1, {CH_status_reason}, NO_PLAN},
 	{VERB_APPROVE, 0, {0}, NO_PLAN},
+	{VERB_REJECT, 1, {CH_status_reason}, NO_PLAN},
+	{VERB_DEFER, 1, {CH_status_reason}, NO_PLAN},
 };
 
 static VerbFunction *
@@ -251,13 +253,31 @@ verb_take(ChangeRow *row, Verb verb, const VerbValues *values)
 	change_row_read(row, SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
 }
 
+/* A step that takes at most a reason; not for verbs that need more. */
+void
+lifecycle_take(ChangeRow *row, Verb verb, const char *reason)
+{
+	VerbFunction *function = verb_function(verb);
+	VerbValues	values;
+
+	for (int i = 0; i < MAX_VERB_COLUMNS; i++)
+		values.isnull[i] = true;
+	if (reason && function->count > 0 &&
+		function->columns[0] == CH_status_reason)
+	{
+		values.value[0] = CStringGetTextDatum(reason);
+		values.isnull[0] = false;
+	}
+	verb_take(row, verb, &values);
+}
+
 void
 lifecycle_open(ChangeRow *row, FunctionCallInfo fcinfo,
 			   int expected_revision_argument)
 {
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("the change is null"),
 				 errhint("Verbs take the id of a change; changemgmt.change_id(number) gives it.")));
 	change_find(row, PG_GETARG_INT64(0), true);
@@ -266,7 +286,7 @@ lifecycle_open(ChangeRow *row, FunctionCallInfo fcinfo,
 		PG_GETARG_INT64(expected_revision_argument) !=
 		change_int64(row, revision))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_CHANGE_MOVED_ON),
+				(errcode(ERRCODE_MC_CHANGE_MOVED_ON), err_as_caller(),
 				 errmsg("%s has moved on: it is at revision " INT64_FORMAT ", not " INT64_FORMAT,
 						change_number_text(change_id_of(row)),
 						change_int64(row, revision),
@@ -663,7 +683,7 @@ advance(PG_FUNCTION_ARGS)
 		text_to_cstring(PG_GETARG_TEXT_PP(1));
 	if (!status_parse(code, &to))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("\"%s\" is not a status", code),
 				 errhint("SELECT code FROM changemgmt.code_list() WHERE list = 'status' ORDER BY sort_order lists them.")));
 	SPI_connect();
@@ -673,7 +693,6 @@ advance(PG_FUNCTION_ARGS)
 		const ChangeModel *model = lifecycle_model(&row);
 		Status		from = change_status(&row);
 		Verb		verb = verb_towards(model, from, to);
-		VerbValues	values;
 
 		CHECK_FOR_INTERRUPTS();
 		if (verb == VERB_NONE)
@@ -685,16 +704,7 @@ advance(PG_FUNCTION_ARGS)
 			pass_take(&row, evidence, no_evidence, (Datum) 0, true);
 			continue;
 		}
-		for (int i = 0; i < MAX_VERB_COLUMNS; i++)
-			values.isnull[i] = true;
-		for (size_t i = 0; i < lengthof(verb_functions); i++)
-			if (verb_functions[i].verb == verb &&
-				verb_functions[i].columns[0] == CH_status_reason)
-			{
-				values.value[0] = reason;
-				values.isnull[0] = no_reason;
-			}
-		verb_take(&row, verb, &values);
+		lifecycle_take(&row, verb, no_reason ? NULL : TextDatumGetCString(reason));
 	}
 	result = lifecycle_state(&row);
 	SPI_finish();
@@ -744,7 +754,7 @@ why_not(PG_FUNCTION_ARGS)
 
 		if (!verb_parse(name, &asked))
 			ereport(ERROR,
-					(errcode(ERRCODE_MC_INVALID_INPUT),
+					(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 					 errmsg("\"%s\" is not a verb", name),
 					 errhint("SELECT verb FROM changemgmt.next_steps(" INT64_FORMAT ") lists what can be done.",
 							 PG_GETARG_INT64(0))));
@@ -849,7 +859,6 @@ waiver_judge(PG_FUNCTION_ARGS)
 	ChangeRow	row;
 	const ChangeModel *model;
 	char	   *requirement;
-	char	   *by;
 	bool		isnull;
 	bool		waivable = false;
 	ListCell   *lc;
@@ -867,7 +876,7 @@ waiver_judge(PG_FUNCTION_ARGS)
 
 	if (!person_is_manager(actor_person_required()))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_NOT_PERMITTED),
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
 				 errmsg("\"%s\" may not waive requirements", actor_name()),
 				 errhint("Who holds the seat of change_manager on a board may.")));
 	SPI_connect();
@@ -876,7 +885,6 @@ waiver_judge(PG_FUNCTION_ARGS)
 												  &isnull)), false);
 	model = lifecycle_model(&row);
 	requirement = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "requirement"));
-	by = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "waived_by_id"));
 	initStringInfo(&names);
 	foreach(lc, model->waivable)
 	{
@@ -886,20 +894,13 @@ waiver_judge(PG_FUNCTION_ARGS)
 	}
 	if (!waivable && !TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_NOT_PERMITTED),
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
 				 errmsg("requirement \"%s\" of %s cannot be waived", requirement,
 						change_number_text(change_id_of(&row))),
 				 names.len > 0 ?
 				 errhint("Model \"%s\" lets these be waived: %s.", model->key,
 						 names.data) :
 				 errhint("Model \"%s\" lets nothing be waived.", model->key)));
-	if (!TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) &&
-		(by == NULL ||
-		 strtoll(by, NULL, 10) != actor_person()))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_NOT_PERMITTED),
-				 errmsg("waived_by_id of change_waiver is always who acts"),
-				 errhint("Use changemgmt.waive(change_id, requirement, reason).")));
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

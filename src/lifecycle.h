@@ -58,9 +58,6 @@ extern void transition_require(const Transition *transition);
 extern void transition_illegal(const ChangeRow *row, const ChangeModel *model,
 							   const char *attempt) pg_attribute_noreturn();
 
-/* The reason, a part of the requirement registry of the engine. */
-extern bool verb_needs_reason(Verb verb);
-
 /*
  * What a verb is doing, while its UPDATE is under way.  A direct UPDATE has
  * none, and the triggers tell the verb from old and new.
@@ -90,6 +87,9 @@ extern Datum lifecycle_state(const ChangeRow *row);
 /* Find and lock a change for a verb; MC008, MC010. */
 extern void lifecycle_open(ChangeRow *row, FunctionCallInfo fcinfo,
 						   int expected_revision_argument);
+
+/* Take a step that needs at most a reason (which may be NULL). */
+extern void lifecycle_take(ChangeRow *row, Verb verb, const char *reason);
 
 extern void lifecycle_init(void);
 

@@ -90,7 +90,7 @@ static void
 kept_by_engine(const ChangeRow *row, ChangeColumn column, const char *hint)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_MC_SEALED_CONTENT),
+			(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
 			 errmsg("%s of change " INT64_FORMAT " is not written by hand",
 					change_column_names[column], change_id_of(row)),
 			 errhint("%s", hint)));
@@ -170,7 +170,7 @@ judge_time(const Transition *t, const ProgressColumn *p)
 					   "It is the time of the step; leave the column out.");
 	if (at > now)
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("%s of change " INT64_FORMAT " lies in the future",
 						change_column_names[p->column],
 						change_id_of(t->row))));
@@ -181,7 +181,7 @@ judge_time(const Transition *t, const ProgressColumn *p)
 		!change_is_null(t->row, actual_start) &&
 		at < change_time(t->row, actual_start))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("%s of change " INT64_FORMAT " lies before actual_start",
 						change_column_names[p->column],
 						change_id_of(t->row))));
@@ -191,7 +191,7 @@ judge_time(const Transition *t, const ProgressColumn *p)
 	if (at < (late == 0 ? GetCurrentStatementStartTimestamp() :
 			  now - late * USECS_PER_HOUR))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("%s of change " INT64_FORMAT " lies too far back",
 						change_column_names[p->column],
 						change_id_of(t->row)),
@@ -278,7 +278,7 @@ judge_content(const Transition *t)
 			continue;
 		if (frozen)
 			ereport(ERROR,
-					(errcode(ERRCODE_MC_SEALED_CONTENT),
+					(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
 					 errmsg("the plan of change " INT64_FORMAT " is frozen: it is %s",
 							change_id_of(t->row), status_code(status)),
 					 errdetail("%s belongs to the plan.", change_column_names[i]),
@@ -297,7 +297,7 @@ judge_content(const Transition *t)
 		(!KEPT(t->old, t->row, planned_start) ||
 		 !KEPT(t->old, t->row, planned_end)))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_BOOKING_CONFLICT),
+				(errcode(ERRCODE_MC_BOOKING_CONFLICT), err_as_caller(),
 				 errmsg("the time of change " INT64_FORMAT " is booked and waits for its approval",
 						change_id_of(t->row)),
 				 errhint("It can be rescheduled once it is approved.")));
@@ -343,7 +343,7 @@ judge_insert(const Transition *t)
 
 	if (status != t->model->first_status)
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_ILLEGAL_TRANSITION),
+				(errcode(ERRCODE_MC_ILLEGAL_TRANSITION), err_as_caller(),
 				 errmsg("a change of model \"%s\" begins as %s, not as %s",
 						t->model->key, status_code(t->model->first_status),
 						status_code(status)),
@@ -397,7 +397,7 @@ judge_insert(const Transition *t)
 	}
 	if (change_is_null(row, requester_id))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("nobody is named who asks for the change"),
 				 errdetail("\"%s\" is not a person known here, so the requester must be given.",
 						   actor_name()),
@@ -465,7 +465,7 @@ lifecycle_judge(PG_FUNCTION_ARGS)
 	{
 		if (change_status(&first) != STATUS_DRAFT)
 			ereport(ERROR,
-					(errcode(ERRCODE_MC_APPEND_ONLY),
+					(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
 					 errmsg("change " INT64_FORMAT " is not deleted: it is %s",
 							change_id_of(&first),
 							status_code(change_status(&first))),

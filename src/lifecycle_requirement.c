@@ -39,6 +39,7 @@
 #include "person.h"
 #include "spi.h"
 
+PG_FUNCTION_INFO_V1(earliest_start);
 PG_FUNCTION_INFO_V1(requirement_list);
 PG_FUNCTION_INFO_V1(site_requirement_check);
 
@@ -106,6 +107,25 @@ check_coordinator(const Transition *t)
 {
 	return change_is_null(t->row, coordinator_id) ?
 		pstrdup("nobody coordinates it") : NULL;
+}
+
+/* earliest_start(change_id): what the notice of its model leaves */
+Datum
+earliest_start(PG_FUNCTION_ARGS)
+{
+	ChangeRow	row;
+	const ChangeModel *model;
+	TimestampTz from;
+
+	SPI_connect();
+	change_find(&row, PG_GETARG_INT64(0), false);
+	model = lifecycle_model(&row);
+	from = change_is_null(&row, notice_from) ? GetCurrentTimestamp() :
+		change_time(&row, notice_from);
+	SPI_finish();
+	PG_RETURN_TIMESTAMPTZ(model->notice_business_days == 0 ? from :
+						  calendar_add_business_days(from,
+													 model->notice_business_days));
 }
 
 static char *
@@ -312,13 +332,6 @@ check_verified(const Transition *t)
 	if (buf.len > 0)
 		return buf.data;
 	return passed > 0 ? NULL : pstrdup("no check has passed");
-}
-
-bool
-verb_needs_reason(Verb verb)
-{
-	return (VERB_BIT(verb) & (V(REJECT) | V(DEFER) | V(RESUME_WORK) | V(FAIL) |
-							  V(ROLL_BACK) | V(ABORT) | V(HOLD) | V(CANCEL))) != 0;
 }
 
 static char *
@@ -792,7 +805,7 @@ transition_require(const Transition *t)
 			sqlstate = ERRCODE_MC_REQUIREMENTS_UNMET;
 	}
 	ereport(ERROR,
-			(errcode(sqlstate),
+			(errcode(sqlstate), err_as_caller(),
 			 list_length(unmet) == 1 ?
 			 errmsg("%s: %s is refused: %s",
 					change_number_text(change_id_of(t->row)),
@@ -801,7 +814,7 @@ transition_require(const Transition *t)
 					change_number_text(change_id_of(t->row)),
 					verb_name(t->verb), list_length(unmet)),
 			 errdetail_internal("%s", detail.data),
-			 list_length(unmet) == 1 && first->hint ?
+			 (list_length(unmet) == 1 || t->verb == VERB_CREATE) && first->hint ?
 			 errhint("%s", first->hint) :
 			 errhint("SELECT * FROM changemgmt.why_not(" INT64_FORMAT ", '%s') lists them with what to do.",
 					 change_id_of(t->row), verb_name(t->verb))));
@@ -820,7 +833,7 @@ transition_illegal(const ChangeRow *row, const ChangeModel *model,
 		if (verbs & VERB_BIT(v))
 			missing(&hint, verb_name(v));
 	ereport(ERROR,
-			(errcode(ERRCODE_MC_ILLEGAL_TRANSITION),
+			(errcode(ERRCODE_MC_ILLEGAL_TRANSITION), err_as_caller(),
 			 errmsg("%s: %s is not possible: it is %s%s",
 					change_number_text(change_id_of(row)), attempt,
 					change_bool(row, on_hold) ? "on hold, " : "",
@@ -893,7 +906,7 @@ site_requirement_check(PG_FUNCTION_ARGS)
 		return PointerGetDatum(tuple);	/* NOT NULL refuses it */
 	if (requirement_find(name))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("requirement \"%s\" is one of the extension's own",
 						name),
 				 errhint("Choose another name.")));
@@ -910,7 +923,7 @@ site_requirement_check(PG_FUNCTION_ARGS)
 	ReleaseSysCache(proc);
 	if (!good)
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("function %s cannot be a requirement", function),
 				 errdetail("A requirement is a STABLE or IMMUTABLE function (change_id bigint) RETURNS text that returns null when it is met, else what is missing.")));
 

@@ -23,6 +23,7 @@
 #include "errors.h"
 #include "lifecycle.h"
 #include "person.h"
+#include "spi.h"
 
 PG_FUNCTION_INFO_V1(lifecycle_stamp);
 
@@ -144,7 +145,7 @@ static void
 malformed(const ChangeRow *row, ChangeColumn column, const char *problem)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_MC_INVALID_INPUT),
+			(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 			 errmsg("%s of a change %s", change_column_names[column], problem),
 			 errhint("The columns of changemgmt.change have comments that say what they take (\\d+ changemgmt.change).")));
 }

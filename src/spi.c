@@ -35,6 +35,10 @@ PG_FUNCTION_INFO_V1(cache_invalidate);
 
 static CachedTable *cached_tables = NULL;
 
+/* Where the outermost kept plan was called from, for err_as_caller(). */
+static int	kept_plan_depth = 0;
+static ErrorContextCallback *caller_context = NULL;
+
 /* Oid of the extension's schema; an error where it was dropped meanwhile. */
 Oid
 schema_oid(void)
@@ -82,7 +86,8 @@ kept_plan_execute(KeptPlan *kept, Datum *values, const char *nulls, long limit)
 {
 	Oid			save_userid;
 	int			save_context;
-	int			result;
+	volatile int result = 0;
+	bool		outermost = kept_plan_depth == 0;
 
 	GetUserIdAndSecContext(&save_userid, &save_context);
 	SetUserIdAndSecContext(tables_owner(),
@@ -100,13 +105,34 @@ kept_plan_execute(KeptPlan *kept, Datum *values, const char *nulls, long limit)
 		kept->plan = plan;
 	}
 
-	result = SPI_execute_plan(kept->plan, values, nulls, false, limit);
+	kept_plan_depth++;
+	if (outermost)
+		caller_context = error_context_stack;
+	PG_TRY();
+	{
+		result = SPI_execute_plan(kept->plan, values, nulls, false, limit);
+	}
+	PG_FINALLY();
+	{
+		if (outermost)
+			caller_context = NULL;
+		kept_plan_depth--;
+	}
+	PG_END_TRY();
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s: %s",
 			 SPI_result_code_string(result), kept->sql);
 
 	SetUserIdAndSecContext(save_userid, save_context);
 	return result;
+}
+
+int
+err_as_caller(void)
+{
+	if (kept_plan_depth > 0)
+		error_context_stack = caller_context;
+	return 0;
 }
 
 Datum

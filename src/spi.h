@@ -25,6 +25,12 @@ typedef struct KeptPlan
 extern int	kept_plan_execute(KeptPlan *kept, Datum *values,
 							  const char *nulls, long limit);
 
+/*
+ * In an ereport: leave the extension's own statements out of the CONTEXT.
+ * What the caller does shows; that a verb is an UPDATE inside does not.
+ */
+extern int	err_as_caller(void);
+
 /* One value of the first row of what was executed last; *isnull if no row. */
 extern Datum spi_first_value(int column, bool *isnull);
 
