@@ -42,6 +42,9 @@ typedef struct Requirement
 extern void requirements_register(const Requirement *requirements, int count);
 extern bool requirement_exists(const char *name);
 
+/* Append to a list in words: "a, b, c". */
+extern void text_list_add(StringInfo list, const char *item);
+
 typedef struct UnmetRequirement
 {
 	const char *requirement;

@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * lifecycle_requirement.c
- *	  What a step requires: the registry, and the requirements of the engine.
+ *	  What a step requires: the registry, waivers, and refusals.
  *
  * A requirement is a name with a check.  Those of the extension are
- * registered at load time, by each room its own; a site's stand in
+ * registered at load time, by each room its own (lifecycle_check.c has the
+ * engine's); a site's stand in
  * site_requirement, with any function (change_id bigint) RETURNS text, which
  * runs as whoever registered it, read-only.  Which of them a step must meet
  * say the requirement itself ("always") and the model ("requires").
@@ -32,474 +33,21 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "calendar.h"
 #include "compat.h"
 #include "errors.h"
 #include "lifecycle.h"
 #include "person.h"
 #include "spi.h"
 
-PG_FUNCTION_INFO_V1(earliest_start);
+PG_FUNCTION_INFO_V1(waiver_judge);
 PG_FUNCTION_INFO_V1(requirement_list);
 PG_FUNCTION_INFO_V1(site_requirement_check);
 
-#define V(verb) VERB_BIT(VERB_##verb)
-
-/* ----------------------------------------------------------------
- * The engine's own
- * ---------------------------------------------------------------- */
-
-static void
-missing(StringInfo buf, const char *what)
+void
+text_list_add(StringInfo list, const char *item)
 {
-	appendStringInfo(buf, "%s%s", buf->len > 0 ? ", " : "", what);
+	appendStringInfo(list, "%s%s", list->len > 0 ? ", " : "", item);
 }
-
-static char *
-check_plan_complete(const Transition *t)
-{
-	static KeptPlan parts = {
-		"SELECT EXISTS (SELECT FROM changemgmt.change_item"
-		"  WHERE change_id OPERATOR(pg_catalog.=) $1),"
-		" EXISTS (SELECT FROM changemgmt.change_risk"
-		"  WHERE change_id OPERATOR(pg_catalog.=) $1),"
-		" EXISTS (SELECT FROM changemgmt.change_check"
-		"  WHERE change_id OPERATOR(pg_catalog.=) $1)",
-		1, {INT8OID}, NULL
-	};
-	const ChangeRow *row = t->row;
-	Datum		argument = row->value[CH_id];
-	StringInfoData buf;
-	bool		isnull;
-
-	initStringInfo(&buf);
-	kept_plan_execute(&parts, &argument, NULL, 0);
-	if (change_is_null(row, owner_id))
-		missing(&buf, "owner");
-	if (change_is_blank(row, CH_description))
-		missing(&buf, "description");
-	if (change_is_blank(row, CH_justification))
-		missing(&buf, "justification");
-	if (!DatumGetBool(spi_first_value(1, &isnull)))
-		missing(&buf, "affected items");
-	if (change_is_blank(row, CH_user_impact))
-		missing(&buf, "user impact");
-	if (change_is_null(row, risk_level) &&
-		!DatumGetBool(spi_first_value(2, &isnull)))
-		missing(&buf, "risk");
-	if (change_is_blank(row, CH_rollback_trigger))
-		missing(&buf, "rollback trigger");
-	if (change_is_blank(row, CH_rollback_plan))
-		missing(&buf, "rollback steps");
-	if (change_is_null(row, rollback_minutes))
-		missing(&buf, "rollback minutes");
-	if (change_is_blank(row, CH_verification_plan) &&
-		!DatumGetBool(spi_first_value(3, &isnull)))
-		missing(&buf, "verification");
-	if (change_is_null(row, planned_start) || change_is_null(row, planned_end))
-		missing(&buf, "planned time");
-	SPI_freetuptable(SPI_tuptable);
-	return buf.len > 0 ? psprintf("the plan lacks %s", buf.data) : NULL;
-}
-
-static char *
-check_coordinator(const Transition *t)
-{
-	return change_is_null(t->row, coordinator_id) ?
-		pstrdup("nobody coordinates it") : NULL;
-}
-
-/* earliest_start(change_id): what the notice of its model leaves */
-Datum
-earliest_start(PG_FUNCTION_ARGS)
-{
-	ChangeRow	row;
-	const ChangeModel *model;
-	TimestampTz from;
-
-	SPI_connect();
-	change_find(&row, PG_GETARG_INT64(0), false);
-	model = lifecycle_model(&row);
-	from = change_is_null(&row, notice_from) ? GetCurrentTimestamp() :
-		change_time(&row, notice_from);
-	SPI_finish();
-	PG_RETURN_TIMESTAMPTZ(model->notice_business_days == 0 ? from :
-						  calendar_add_business_days(from,
-													 model->notice_business_days));
-}
-
-static char *
-check_notice(const Transition *t)
-{
-	const ChangeRow *row = t->row;
-	int			days = t->model->notice_business_days;
-	TimestampTz from;
-	TimestampTz earliest;
-
-	if (days == 0)
-		return NULL;
-	if (change_is_null(row, planned_start))
-		return psprintf("%d business days' notice are needed, and there is no planned start",
-						days);
-	from = change_is_null(row, notice_from) ? t->now :
-		change_time(row, notice_from);
-	earliest = calendar_add_business_days(from, days);
-	if (change_time(row, planned_start) >= earliest)
-		return NULL;
-	return psprintf("%d business days' notice are needed: the earliest start is %s",
-					days, timestamptz_to_str(earliest));
-}
-
-/* Data and security need somebody's approval, whatever the model. */
-static char *
-check_data_approval(const Transition *t)
-{
-	const ChangeRow *row = t->row;
-
-	if (!t->model->pre_approved || t->model->is_template ||
-		!(change_bool(row, touches_data_integrity) ||
-		  change_bool(row, touches_security)))
-		return NULL;
-	return psprintf("it touches %s, and model \"%s\" is neither an approved template nor asks for an approval",
-					change_bool(row, touches_data_integrity) ?
-					"data integrity" : "security", t->model->key);
-}
-
-bool
-lifecycle_seal_fresh(const ChangeModel *model, const ChangeRow *row)
-{
-	uint8		seal[LEDGER_HASH_LENGTH];
-	bytea	   *approved;
-
-	if (change_is_null(row, approved_seal))
-		return false;
-	if (change_int64(row, approved_plan_revision) ==
-		change_int64(row, plan_revision))
-		return true;
-	/* edited since: perhaps it was put back */
-	change_seal(row, model->schedule_sealed, seal);
-	approved = DatumGetByteaPP(row->value[CH_approved_seal]);
-	return VARSIZE_ANY_EXHDR(approved) == LEDGER_HASH_LENGTH &&
-		memcmp(VARDATA_ANY(approved), seal, LEDGER_HASH_LENGTH) == 0;
-}
-
-static char *
-check_seal_fresh(const Transition *t)
-{
-	if (lifecycle_seal_fresh(t->model, t->row))
-		return NULL;
-	return pstrdup(change_is_null(t->row, approved_seal) ?
-				   "no approval seals this plan" :
-				   "the plan was edited after it was approved");
-}
-
-static char *
-check_seal_stale(const Transition *t)
-{
-	const ChangeRow *row = t->old ? t->old : t->row;
-
-	if (change_status(row) == STATUS_PLANNED ||
-		!lifecycle_seal_fresh(t->model, t->row))
-		return NULL;
-	return pstrdup("the approval is fresh: there is nothing to submit again");
-}
-
-static char *
-check_window_booked(const Transition *t)
-{
-	const ChangeRow *row = t->row;
-
-	if (change_is_null(row, planned_start) || change_is_null(row, planned_end))
-		return pstrdup("no time is given");
-	if (change_time(row, planned_end) <= t->now)
-		return psprintf("the time is over since %s",
-						timestamptz_to_str(change_time(row, planned_end)));
-	return NULL;
-}
-
-static char *
-check_inside_window(const Transition *t)
-{
-	const ChangeRow *row = t->row;
-	TimestampTz at = t->thought_of || change_is_null(row, actual_start) ?
-		t->now : change_time(row, actual_start);
-
-	if (!t->model->books_window)
-		return NULL;
-	if (change_is_null(row, scheduled_at) ||
-		change_is_null(row, planned_start) || change_is_null(row, planned_end))
-		return pstrdup("no time is booked");
-	if (at < change_time(row, planned_start))
-		return psprintf("the booked time begins at %s",
-						timestamptz_to_str(change_time(row, planned_start)));
-	if (at >= change_time(row, planned_end))
-		return psprintf("the booked time ended at %s",
-						timestamptz_to_str(change_time(row, planned_end)));
-	return NULL;
-}
-
-/* "3 tasks are open: a, b, c" for what the plan selects; NULL for nothing. */
-static char *
-open_tasks(KeptPlan *plan, const Transition *t, const char *what)
-{
-	Datum		argument = t->row->value[CH_id];
-	StringInfoData buf;
-	uint64		count;
-
-	kept_plan_execute(plan, &argument, NULL, 0);
-	count = SPI_processed;
-	if (count == 0)
-	{
-		SPI_freetuptable(SPI_tuptable);
-		return NULL;
-	}
-	initStringInfo(&buf);
-	appendStringInfo(&buf, UINT64_FORMAT " %s%s %s open: ", count, what,
-					 count == 1 ? "" : "s", count == 1 ? "is" : "are");
-	for (uint64 i = 0; i < count && i < 10; i++)
-		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "",
-						 SPI_getvalue(SPI_tuptable->vals[i],
-									  SPI_tuptable->tupdesc, 1));
-	if (count > 10)
-		appendStringInfoString(&buf, " ...");
-	SPI_freetuptable(SPI_tuptable);
-	return buf.data;
-}
-
-static char *
-check_checklist_done(const Transition *t)
-{
-	static KeptPlan plan = {
-		"SELECT title FROM changemgmt.change_task"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1"
-		" AND phase OPERATOR(pg_catalog.=) 'preparation'"
-		" AND status OPERATOR(pg_catalog.=) 'open' ORDER BY position, id",
-		1, {INT8OID}, NULL
-	};
-
-	return open_tasks(&plan, t, "preparation task");
-}
-
-static char *
-check_tasks_done(const Transition *t)
-{
-	static KeptPlan plan = {
-		"SELECT title FROM changemgmt.change_task"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1"
-		" AND phase OPERATOR(pg_catalog.=) 'implementation'"
-		" AND status OPERATOR(pg_catalog.=) 'open' ORDER BY position, id",
-		1, {INT8OID}, NULL
-	};
-
-	return open_tasks(&plan, t, "implementation task");
-}
-
-static char *
-check_verified(const Transition *t)
-{
-	static KeptPlan plan = {
-		"SELECT title, passed FROM changemgmt.change_check"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1"
-		" AND stage OPERATOR(pg_catalog.=) 'immediate'"
-		" AND (is_required OR passed) ORDER BY id",
-		1, {INT8OID}, NULL
-	};
-	Datum		argument = t->row->value[CH_id];
-	bool		with_issues = !t->thought_of &&
-		change_outcome(t->row) == OUTCOME_SUCCESSFUL_WITH_ISSUES;
-	StringInfoData buf;
-	int			passed = 0;
-
-	initStringInfo(&buf);
-	kept_plan_execute(&plan, &argument, NULL, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-		bool		good = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i],
-													  SPI_tuptable->tupdesc,
-													  2, &isnull));
-		char	   *title = SPI_getvalue(SPI_tuptable->vals[i],
-										 SPI_tuptable->tupdesc, 1);
-
-		if (isnull)
-			missing(&buf, psprintf("\"%s\" was not checked", title));
-		else if (good)
-			passed++;
-		else if (!with_issues || !t->model->issues_despite_failed_check)
-			missing(&buf, psprintf("\"%s\" failed", title));
-	}
-	SPI_freetuptable(SPI_tuptable);
-	if (buf.len > 0)
-		return buf.data;
-	return passed > 0 ? NULL : pstrdup("no check has passed");
-}
-
-static char *
-check_reason(const Transition *t)
-{
-	if (t->verb == VERB_PASS &&
-		(t->thought_of ||
-		 change_outcome(t->row) != OUTCOME_SUCCESSFUL_WITH_ISSUES))
-		return NULL;
-	if (!t->thought_of && !change_is_blank(t->row, CH_status_reason))
-		return NULL;
-	return psprintf("%s needs a reason", verb_name(t->verb));
-}
-
-static char *
-check_remediation(const Transition *t)
-{
-	return change_is_blank(t->row, CH_remediation) ?
-		pstrdup("nothing is said of the remediation") : NULL;
-}
-
-static char *
-check_cause_class(const Transition *t)
-{
-	return change_is_null(t->row, cause_class) ?
-		pstrdup("the class of the cause is not given") : NULL;
-}
-
-static char *
-check_nothing_applied(const Transition *t)
-{
-	static KeptPlan plan = {
-		"SELECT FROM changemgmt.change_task"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1"
-		" AND phase OPERATOR(pg_catalog.=) 'implementation'"
-		" AND status OPERATOR(pg_catalog.=) 'done'",
-		1, {INT8OID}, NULL
-	};
-	Datum		argument = t->row->value[CH_id];
-	uint64		count;
-
-	if (!change_is_null(t->row, deployed_at))
-		return pstrdup("it was complete once");
-	kept_plan_execute(&plan, &argument, NULL, 0);
-	count = SPI_processed;
-	SPI_freetuptable(SPI_tuptable);
-	if (count == 0)
-		return NULL;
-	return psprintf(UINT64_FORMAT " implementation task%s done", count,
-					count == 1 ? " is" : "s are");
-}
-
-static char *
-check_validations_done(const Transition *t)
-{
-	static KeptPlan plan = {
-		"SELECT stage, passed, title FROM changemgmt.change_check"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1"
-		" AND stage OPERATOR(pg_catalog.<>) 'immediate'"
-		" AND passed IS NOT NULL"
-		" AND checked_at OPERATOR(pg_catalog.>=)"
-		" ($2 OPERATOR(pg_catalog.+) CASE stage"
-		"  WHEN '24_hours' THEN '24 hours'::pg_catalog.interval"
-		"  ELSE '168 hours'::pg_catalog.interval END) ORDER BY id",
-		2, {INT8OID, TIMESTAMPTZOID}, NULL
-	};
-	Datum		arguments[2];
-	Outcome		outcome = change_outcome(t->row);
-	uint32		seen = 0;
-	StringInfoData buf;
-
-	if (t->model->validations == 0 ||
-		(outcome != OUTCOME_SUCCESSFUL &&
-		 outcome != OUTCOME_SUCCESSFUL_WITH_ISSUES))
-		return NULL;
-	initStringInfo(&buf);
-	arguments[0] = t->row->value[CH_id];
-	arguments[1] = change_is_null(t->row, deployed_at) ?
-		TimestampTzGetDatum(DT_NOEND) : t->row->value[CH_deployed_at];
-	kept_plan_execute(&plan, arguments, NULL, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-		char	   *stage = SPI_getvalue(SPI_tuptable->vals[i],
-										 SPI_tuptable->tupdesc, 1);
-
-		seen |= strcmp(stage, "24_hours") == 0 ? STAGE_24_HOURS : STAGE_7_DAYS;
-		if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i],
-										SPI_tuptable->tupdesc, 2, &isnull)) &&
-			outcome == OUTCOME_SUCCESSFUL)
-			missing(&buf, psprintf("the %s validation \"%s\" failed", stage,
-								   SPI_getvalue(SPI_tuptable->vals[i],
-												SPI_tuptable->tupdesc, 3)));
-	}
-	SPI_freetuptable(SPI_tuptable);
-	if (t->model->validations & ~seen & STAGE_24_HOURS)
-		missing(&buf, "no validation 24 hours after deployment");
-	if (t->model->validations & ~seen & STAGE_7_DAYS)
-		missing(&buf, "no validation 7 days after deployment");
-	return buf.len > 0 ? buf.data : NULL;
-}
-
-static char *
-check_stability_confirmed(const Transition *t)
-{
-	Outcome		outcome = change_outcome(t->row);
-
-	if ((outcome != OUTCOME_FAILED && outcome != OUTCOME_ROLLED_BACK) ||
-		(!change_is_null(t->row, stability_confirmed_by_id) &&
-		 !change_is_null(t->row, stability_confirmed_at)))
-		return NULL;
-	return pstrdup("nobody has confirmed that the service is stable");
-}
-
-static const Requirement engine_requirements[] = {
-	{"plan_complete", "Owner, what, why, items, impact, risk, way back, verification and time are there.",
-		"Fill it in with changemgmt.edit_change(%lld, ...), add_item, add_risk, add_check.",
-	check_plan_complete, 0, 0},
-	{"coordinator", "Somebody coordinates the request.",
-		"Register yourself with changemgmt.add_person(), or name a coordinator.",
-	check_coordinator, V(TRIAGE), 0},
-	{"notice", "The business days of notice that the model asks for lie between submission and start.",
-		"Plan a later start, or have a manager waive it: changemgmt.waive(%lld, 'notice', reason).",
-	check_notice, 0, 0},
-	{"data_approval", "What touches data integrity or security is approved by somebody.",
-		"Use a template, or a model with an approval: changemgmt.edit_change(%lld, '{\"model\": ...}') in draft.",
-	check_data_approval, V(SUBMIT), 0},
-	{"seal_fresh", "The plan is the one that was approved.",
-		"Put the plan back, or submit it again: changemgmt.submit(%lld).",
-	check_seal_fresh, V(SCHEDULE) | V(START), ERRCODE_MC_SEALED_CONTENT},
-	{"seal_stale", "What is submitted again was edited since its approval.",
-		"Go on: SELECT * FROM changemgmt.next_steps(%lld).",
-	check_seal_stale, V(SUBMIT), 0},
-	{"window_booked", "A time is given that is not over.",
-		"changemgmt.schedule(%lld, planned_start, planned_end).",
-	check_window_booked, V(SCHEDULE) | V(RESCHEDULE), ERRCODE_MC_BOOKING_CONFLICT},
-	{"inside_window", "The work begins inside the booked time.",
-		"Wait for it, or book another: changemgmt.reschedule(%lld, planned_start, planned_end).",
-	check_inside_window, V(START), ERRCODE_MC_BOOKING_CONFLICT},
-	{"checklist_done", "Every preparation task is done, or skipped with a reason.",
-		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
-	check_checklist_done, 0, 0},
-	{"tasks_done", "Every implementation task is done, or skipped with a reason.",
-		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
-	check_tasks_done, V(COMPLETE), 0},
-	{"verified", "The latest result of each required check passed, and there is one.",
-		"changemgmt.record_check(check_id, passed, observed), or pass(%lld, evidence).",
-	check_verified, V(PASS), 0},
-	{"reason", "The step says why.",
-		"Give a reason with the verb, or status_reason with the UPDATE.",
-		check_reason, V(REJECT) | V(DEFER) | V(RESUME_WORK) | V(PASS) | V(FAIL) |
-	V(ROLL_BACK) | V(ABORT) | V(HOLD) | V(CANCEL), 0},
-	{"remediation", "A failure that stays says what is done about it.",
-		"changemgmt.fail(%lld, reason, remediation).",
-	check_remediation, V(FAIL), 0},
-	{"cause_class", "A rollback says what kind of cause it had.",
-		"changemgmt.roll_back(%lld, reason, cause_class).",
-	check_cause_class, V(ROLL_BACK), 0},
-	{"nothing_applied", "Nothing was applied yet.",
-		"Use changemgmt.roll_back(%lld, ...) or fail.",
-	check_nothing_applied, V(ABORT), 0},
-	{"validations_done", "The validations of the model are done and none failed.",
-		"changemgmt.record_check(check_id, passed, observed) when they are due; after a failed one fail or roll back.",
-	check_validations_done, V(CLOSE), 0},
-	{"stability_confirmed", "After a rollback or a failure somebody confirmed stability.",
-		"changemgmt.confirm_stability(%lld).",
-	check_stability_confirmed, V(CLOSE), 0},
-};
 
 /* ----------------------------------------------------------------
  * The registry
@@ -831,7 +379,7 @@ transition_illegal(const ChangeRow *row, const ChangeModel *model,
 	initStringInfo(&hint);
 	for (int v = VERB_TRIAGE; v < VERB_COUNT; v++)
 		if (verbs & VERB_BIT(v))
-			missing(&hint, verb_name(v));
+			text_list_add(&hint, verb_name(v));
 	ereport(ERROR,
 			(errcode(ERRCODE_MC_ILLEGAL_TRANSITION), err_as_caller(),
 			 errmsg("%s: %s is not possible: it is %s%s",
@@ -864,7 +412,7 @@ requirement_list(PG_FUNCTION_ARGS)
 		initStringInfo(&verbs);
 		for (int v = VERB_CREATE; v < VERB_COUNT; v++)
 			if (registry[i].always & VERB_BIT(v))
-				missing(&verbs, verb_name(v));
+				text_list_add(&verbs, verb_name(v));
 		values[0] = CStringGetTextDatum(registry[i].name);
 		values[1] = CStringGetTextDatum(registry[i].description);
 		isnull[2] = verbs.len == 0;
@@ -935,8 +483,57 @@ site_requirement_check(PG_FUNCTION_ARGS)
 													 values, isnull));
 }
 
-void
-lifecycle_init(void)
+/* AFTER ROW trigger of change_waiver: a manager, and what may be waived. */
+Datum
+waiver_judge(PG_FUNCTION_ARGS)
 {
-	requirements_register(engine_requirements, lengthof(engine_requirements));
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TupleDesc	desc;
+	HeapTuple	tuple;
+	ChangeRow	row;
+	const ChangeModel *model;
+	char	   *requirement;
+	bool		isnull;
+	bool		waivable = false;
+	ListCell   *lc;
+	StringInfoData names;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("waiver_judge: not called as a trigger")));
+	if (ledger_is_history(trigdata))
+		return PointerGetDatum(NULL);
+	desc = RelationGetDescr(trigdata->tg_relation);
+	tuple = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+		trigdata->tg_newtuple : trigdata->tg_trigtuple;
+
+	if (!person_is_manager(actor_person_required()))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+				 errmsg("\"%s\" may not waive requirements", actor_name()),
+				 errhint("Who holds the seat of change_manager on a board may.")));
+	SPI_connect();
+	change_find(&row, DatumGetInt64(SPI_getbinval(tuple, desc,
+												  SPI_fnumber(desc, "change_id"),
+												  &isnull)), false);
+	model = lifecycle_model(&row);
+	requirement = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "requirement"));
+	initStringInfo(&names);
+	foreach(lc, model->waivable)
+	{
+		waivable |= strcmp(lfirst(lc), requirement) == 0;
+		text_list_add(&names, lfirst(lc));
+	}
+	if (!waivable && !TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+				 errmsg("requirement \"%s\" of %s cannot be waived", requirement,
+						change_number_text(change_id_of(&row))),
+				 names.len > 0 ?
+				 errhint("Model \"%s\" lets these be waived: %s.", model->key,
+						 names.data) :
+				 errhint("Model \"%s\" lets nothing be waived.", model->key)));
+	SPI_finish();
+	return PointerGetDatum(NULL);
 }
