@@ -164,6 +164,13 @@ extern const Bitmapset *change_ledger_skip(void);
 /* Null, empty and blank text say nothing. */
 extern bool change_is_blank(const ChangeRow *row, ChangeColumn column);
 
+/*
+ * Refuse (MC008) values that no change can have, where they are new (old is
+ * NULL for a new row).  Codes come first: nothing reads a status before.
+ */
+extern void change_check_codes(const ChangeRow *old, const ChangeRow *new);
+extern void change_check_values(const ChangeRow *old, const ChangeRow *new);
+
 extern char *change_number_text(int64 change_id);
 
 /*

@@ -201,6 +201,40 @@ part_same(HeapTuple old, HeapTuple new, TupleDesc desc,
 	return true;
 }
 
+/* Codes that a part cannot have (MC008). */
+static void
+part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc)
+{
+	static const struct
+	{
+		PartTable	table;
+		const char *column;
+		const char *list;
+	}			coded[] = {
+		{PART_ITEM, "role", "item_role"},
+		{PART_RISK, "likelihood", "likelihood"},
+		{PART_RISK, "impact", "impact"},
+		{PART_TASK, "phase", "task_phase"},
+		{PART_TASK, "status", "task_status"},
+		{PART_TASK, "object_kind", "object_kind"},
+		{PART_CHECK, "kind", "check_kind"},
+		{PART_CHECK, "stage", "check_stage"},
+		{PART_LINK, "relation", "link_relation"},
+	};
+
+	for (size_t i = 0; i < lengthof(coded); i++)
+	{
+		bool		isnull;
+		Datum		value;
+
+		if (coded[i].table != table)
+			continue;
+		value = part_value(tuple, desc, coded[i].column, &isnull);
+		if (!isnull)
+			code_check(coded[i].list, value, coded[i].column);
+	}
+}
+
 static HeapTuple
 stamp_item(HeapTuple old, HeapTuple new, TupleDesc desc)
 {
@@ -344,6 +378,8 @@ part_stamp(PG_FUNCTION_ARGS)
 	if (old && new && old_id > new_id)
 		(void) part_lock(old_id);
 
+	if (new)
+		part_check_codes(part_table(trigdata->tg_relation), new, desc);
 	if (new)
 		switch (part_table(trigdata->tg_relation))
 		{

@@ -151,7 +151,7 @@ judge_engine_columns(const Transition *t)
 				break;
 		}
 		if (!good)
-			kept_by_engine(new, i, hint);
+			kept_by_engine(old, i, hint);
 	}
 }
 

@@ -138,51 +138,6 @@ lifecycle_entry(LedgerEntry *entry, Verb verb, const ChangeRow *old,
 }
 
 /* ----------------------------------------------------------------
- * The form of values
- * ---------------------------------------------------------------- */
-
-static void
-malformed(const ChangeRow *row, ChangeColumn column, const char *problem)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-			 errmsg("%s of a change %s", change_column_names[column], problem),
-			 errhint("The columns of changemgmt.change have comments that say what they take (\\d+ changemgmt.change).")));
-}
-
-static void
-check_finite(const ChangeRow *row, ChangeColumn column)
-{
-	if (!row->isnull[column] &&
-		TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(row->value[column])))
-		malformed(row, column, "is infinite");
-}
-
-static void
-check_form(const ChangeRow *row)
-{
-	if (change_is_blank(row, CH_title))
-		malformed(row, CH_title, "is empty");
-	check_finite(row, CH_planned_start);
-	check_finite(row, CH_planned_end);
-	check_finite(row, CH_deadline);
-	check_finite(row, CH_promised_at);
-	check_finite(row, CH_actual_start);
-	check_finite(row, CH_actual_end);
-	check_finite(row, CH_deployed_at);
-	check_finite(row, CH_rollback_started_at);
-	check_finite(row, CH_rolled_back_at);
-	check_finite(row, CH_recovered_at);
-	if (!change_is_null(row, planned_start) &&
-		!change_is_null(row, planned_end) &&
-		change_time(row, planned_end) <= change_time(row, planned_start))
-		malformed(row, CH_planned_end, "is not after planned_start");
-	if (!change_is_null(row, actual_start) && !change_is_null(row, actual_end) &&
-		change_time(row, actual_end) < change_time(row, actual_start))
-		malformed(row, CH_actual_end, "is before actual_start");
-}
-
-/* ----------------------------------------------------------------
  * What follows from a step
  * ---------------------------------------------------------------- */
 
@@ -355,8 +310,10 @@ static HeapTuple
 stamp_insert(ChangeRow *new)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	const ChangeModel *model = model_latest(change_text(new, model));
+	const ChangeModel *model;
 
+	change_check_codes(NULL, new);
+	model = model_latest(change_text(new, model));
 	SET(new, model_version, Int32GetDatum(model->version));
 	SET_TEXT(new, type, model->type);
 	if (change_is_null(new, author_id))
@@ -383,7 +340,7 @@ stamp_insert(ChangeRow *new)
 		if (change_is_null(new, outcome))
 			SET_TEXT(new, outcome, outcome_code(OUTCOME_SUCCESSFUL));
 	}
-	check_form(new);
+	change_check_values(NULL, new);
 	stamp_head(VERB_CREATE, NULL, new);
 	return new->tuple;
 }
@@ -404,6 +361,7 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 	if (same)
 		return given;
 
+	change_check_codes(old, new);
 	/* it moves to the latest version of its model with its submission */
 	if (!KEPT(old, new, model))
 	{
@@ -427,7 +385,9 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 		}
 	}
 
-	if (change_status(old) != change_status(new) &&
+	/* a reason belongs to its step: one that is left over is none */
+	if ((change_status(old) != change_status(new) || verb == VERB_HOLD ||
+		 verb == VERB_RESUME || verb == VERB_FAIL) &&
 		KEPT(old, new, status_reason) &&
 		!(verb_call && verb_call->change_id == change_id_of(new) &&
 		  verb_call->reason_given))
@@ -444,7 +404,7 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 		if (KEPT(old, new, last_editor_id))
 			stamp_actor(new, CH_last_editor_id);
 	}
-	check_form(new);
+	change_check_values(old, new);
 	stamp_step(model, verb, old, new, now);
 	stamp_head(verb, old, new);
 	return new->tuple;

@@ -19,6 +19,8 @@
 #include "utils/tuplestore.h"
 
 #include "compat.h"
+#include "errors.h"
+#include "spi.h"
 #include "types_code.h"
 
 PG_FUNCTION_INFO_V1(code_list);
@@ -179,6 +181,23 @@ static const Code seat_codes[] = {
 	{"member", "Member", "Votes without a seat of its own."},
 };
 
+static const Code likelihood_codes[] = {
+	{"low", "Low", NULL},
+	{"medium", "Medium", NULL},
+	{"high", "High", NULL},
+};
+
+static const Code task_status_codes[] = {
+	{"open", "Open", "Still to be done."},
+	{"done", "Done", "Somebody did it."},
+	{"skipped", "Skipped", "Left out, with a reason."},
+};
+
+static const Code item_role_codes[] = {
+	{"changed", "Changed", "The work is done on it."},
+	{"affected", "Affected", "It may notice the work."},
+};
+
 #define CODE_LIST(name, codes) {name, codes, lengthof(codes)}
 
 static const CodeList code_lists[] = {
@@ -199,6 +218,10 @@ static const CodeList code_lists[] = {
 	CODE_LIST("emergency_threshold", emergency_threshold_codes),
 	CODE_LIST("object_kind", object_kind_codes),
 	CODE_LIST("seat", seat_codes),
+	CODE_LIST("likelihood", likelihood_codes),
+	CODE_LIST("impact", likelihood_codes),
+	CODE_LIST("task_status", task_status_codes),
+	CODE_LIST("item_role", item_role_codes),
 };
 
 /* Position of a code that need not end in a zero byte; -1 where unknown. */
@@ -267,6 +290,31 @@ status_parse(const char *code, Status *status)
 		return false;
 	*status = (Status) position;
 	return true;
+}
+
+void
+code_check(const char *list_name, Datum value, const char *column)
+{
+	text	   *t = DatumGetTextPP(value);
+	const CodeList *list = NULL;
+	StringInfoData codes;
+
+	for (size_t i = 0; i < lengthof(code_lists) && list == NULL; i++)
+		if (strcmp(code_lists[i].name, list_name) == 0)
+			list = &code_lists[i];
+	if (list == NULL)
+		elog(ERROR, "there is no code list \"%s\"", list_name);
+	if (code_position(list->codes, list->count, VARDATA_ANY(t),
+					  VARSIZE_ANY_EXHDR(t)) >= 0)
+		return;
+
+	initStringInfo(&codes);
+	for (int i = 0; i < list->count; i++)
+		appendStringInfo(&codes, "%s%s", i > 0 ? ", " : "", list->codes[i].code);
+	ereport(ERROR,
+			(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+			 errmsg("\"%s\" is not a %s", text_to_cstring(t), column),
+			 errhint("It is one of %s.", codes.data)));
 }
 
 /* All lists, one row a code. */

@@ -46,4 +46,7 @@ extern Outcome outcome_from_datum(Datum text, bool isnull);
 /* From a client's argument: false where the code is unknown. */
 extern bool status_parse(const char *code, Status *status);
 
+/* MC008 where the text is no code of the list; the hint names them. */
+extern void code_check(const char *list, Datum value, const char *column);
+
 #endif							/* CHANGEMGMT_TYPES_CODE_H */

@@ -156,7 +156,11 @@ CREATE TEMP TABLE listed AS
 		('link_relation', 'change_link', 'relation'),
 		('emergency_threshold', 'change', 'emergency_threshold'),
 		('object_kind', 'change_task', 'object_kind'),
-		('seat', 'board_member', 'seat')) AS v (list, relation, col);
+		('seat', 'board_member', 'seat'),
+		('likelihood', 'change_risk', 'likelihood'),
+		('impact', 'change_risk', 'impact'),
+		('task_status', 'change_task', 'status'),
+		('item_role', 'change_item', 'role')) AS v (list, relation, col);
 
 SELECT set_eq('SELECT DISTINCT list FROM changemgmt.code_list()',
 	'SELECT list FROM listed', 'each list is compared with a column');

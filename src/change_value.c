@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * change_value.c
+ *	  Values that no change can have, refused with a word that helps.
+ *
+ * The table's constraints refuse the same for any history; they come too late
+ * and say too little for somebody who types.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+#include "change.h"
+#include "compat.h"
+#include "errors.h"
+#include "person.h"
+#include "spi.h"
+
+static const struct
+{
+	ChangeColumn column;
+	const char *list;
+}			coded[] = {
+	{CH_status, "status"},
+	{CH_outcome, "outcome"},
+	{CH_type, "type"},
+	{CH_category, "category"},
+	{CH_environment, "environment"},
+	{CH_priority, "priority"},
+	{CH_risk_level, "risk_level"},
+	{CH_rollback_strategy, "rollback_strategy"},
+	{CH_cause_class, "cause_class"},
+	{CH_emergency_threshold, "emergency_threshold"},
+};
+
+static const ChangeColumn never_null[] = {
+	CH_model, CH_type, CH_status, CH_on_hold, CH_environment,
+	CH_touches_data_integrity, CH_touches_security, CH_confidential,
+	CH_unplanned, CH_attributes
+};
+
+static const ChangeColumn never_negative[] = {
+	CH_rough_estimate_hours, CH_estimated_minutes, CH_cost_planned,
+	CH_cost_actual, CH_rollback_minutes
+};
+
+static const ChangeColumn always_finite[] = {
+	CH_deadline, CH_promised_at, CH_planned_start, CH_planned_end,
+	CH_actual_start, CH_actual_end, CH_deployed_at, CH_rollback_started_at,
+	CH_rolled_back_at, CH_recovered_at
+};
+
+static const ChangeColumn people[] = {
+	CH_requester_id, CH_owner_id, CH_coordinator_id, CH_author_id,
+	CH_implementer_id, CH_verifier_id, CH_authorised_by_id,
+	CH_stability_confirmed_by_id
+};
+
+static void
+malformed(ChangeColumn column, const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+			 errmsg("%s of a change %s", change_column_names[column], problem)));
+}
+
+static bool
+is_new(const ChangeRow *old, const ChangeRow *new, ChangeColumn column)
+{
+	return old == NULL || !change_column_equal(old, new, column);
+}
+
+void
+change_check_codes(const ChangeRow *old, const ChangeRow *new)
+{
+	for (size_t i = 0; i < lengthof(never_null); i++)
+		if (new->isnull[never_null[i]])
+			malformed(never_null[i], "is null");
+	for (size_t i = 0; i < lengthof(coded); i++)
+		if (!new->isnull[coded[i].column] && is_new(old, new, coded[i].column))
+			code_check(coded[i].list, new->value[coded[i].column],
+					   change_column_names[coded[i].column]);
+}
+
+static bool
+is_negative(const ChangeRow *row, ChangeColumn column)
+{
+	Oid			type = TupleDescAttr(row->desc,
+									 change_column_attnum(column) - 1)->atttypid;
+
+	if (type == INT4OID)
+		return DatumGetInt32(row->value[column]) < 0;
+	return DatumGetBool(DirectFunctionCall2(numeric_lt, row->value[column],
+											NumericGetDatum(int64_to_numeric(0))));
+}
+
+void
+change_check_values(const ChangeRow *old, const ChangeRow *new)
+{
+	if (change_is_blank(new, CH_title))
+		malformed(CH_title, "is empty");
+	for (size_t i = 0; i < lengthof(never_negative); i++)
+		if (!new->isnull[never_negative[i]] &&
+			is_new(old, new, never_negative[i]) &&
+			is_negative(new, never_negative[i]))
+			malformed(never_negative[i], "is negative");
+	for (size_t i = 0; i < lengthof(always_finite); i++)
+		if (!new->isnull[always_finite[i]] &&
+			TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(new->value[always_finite[i]])))
+			malformed(always_finite[i], "is infinite");
+	if (!change_is_null(new, planned_start) &&
+		!change_is_null(new, planned_end) &&
+		change_time(new, planned_end) <= change_time(new, planned_start))
+		malformed(CH_planned_end, "is not after planned_start");
+	if (!change_is_null(new, actual_start) && !change_is_null(new, actual_end) &&
+		change_time(new, actual_end) < change_time(new, actual_start))
+		malformed(CH_actual_end, "is before actual_start");
+	for (size_t i = 0; i < lengthof(people); i++)
+		if (!new->isnull[people[i]] && is_new(old, new, people[i]) &&
+			DatumGetInt64(new->value[people[i]]) != actor_person() &&
+			person_login(DatumGetInt64(new->value[people[i]])) == NULL)
+			malformed(people[i],
+					  psprintf("is " INT64_FORMAT ", and there is no such person",
+							   DatumGetInt64(new->value[people[i]])));
+}
