@@ -112,9 +112,9 @@ segregation_add(StringInfo buf, int64 person, Duty one, Duty other)
 {
 	char	   *login = person_login(person);
 
-	appendStringInfo(buf, "%s%s is both %s and %s", buf->len > 0 ? ", " : "",
-					 login ? login : "somebody", duty_name(one),
-					 duty_name(other));
+	text_list_add(buf, psprintf("%s is both %s and %s",
+								login ? login : "somebody", duty_name(one),
+								duty_name(other)));
 }
 
 static char *
@@ -122,6 +122,7 @@ check_segregation(const Transition *t)
 {
 	const ChangeModel *model = t->model;
 	int64		person[DUTY_COUNT];
+	const uint32 verifier = 1 << DUTY_VERIFIER;
 	uint32		asked;			/* duties that this step is about */
 	StringInfoData buf;
 
@@ -151,37 +152,38 @@ check_segregation(const Transition *t)
 				continue;
 			/* who is not known cannot be told apart */
 			if (person[one] == 0 || person[other] == 0)
-				appendStringInfo(&buf, "%sit is not known who the %s is",
-								 buf.len > 0 ? ", " : "",
-								 duty_name(person[one] == 0 ? one : other));
+				text_list_add(&buf, psprintf("it is not known who the %s is",
+											 duty_name(person[one] == 0 ? one : other)));
 			else if (person[one] == person[other])
 				segregation_add(&buf, person[one], one, other);
 		}
-	if (model->separate[DUTY_APPROVER] & ~(t->verb == VERB_START ?
-										   1 << DUTY_VERIFIER : ~(1 << DUTY_VERIFIER)))
+	if (t->verb == VERB_START && person[DUTY_IMPLEMENTER] == 0 &&
+		(model->separate[DUTY_APPROVER] & (1 << DUTY_IMPLEMENTER)))
+		text_list_add(&buf, "it is not known who the implementer is");
+	if (model->separate[DUTY_APPROVER] & (t->verb == VERB_PASS ?
+										  verifier : ~verifier))
 	{
 		Datum		arguments[2];
+		SPITupleTable *votes;
+		uint64		count;
 
 		arguments[0] = t->row->value[CH_id];
 		arguments[1] = t->row->value[CH_approval_round];
 		kept_plan_execute(&approvers, arguments, NULL, 0);
-		for (uint64 i = 0; i < SPI_processed; i++)
+		votes = SPI_tuptable;
+		count = SPI_processed;
+		for (uint64 i = 0; i < count; i++)
 		{
 			bool		isnull;
-			int64		approver = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
-															   SPI_tuptable->tupdesc,
+			int64		approver = DatumGetInt64(SPI_getbinval(votes->vals[i],
+															   votes->tupdesc,
 															   1, &isnull));
 
 			for (int duty = 0; duty < DUTY_COUNT; duty++)
 				if ((model->separate[DUTY_APPROVER] & (1 << duty)) &&
 					(duty == DUTY_VERIFIER) == (t->verb == VERB_PASS) &&
 					person[duty] == approver)
-				{
-					SPITupleTable *votes = SPI_tuptable;
-
 					segregation_add(&buf, approver, DUTY_APPROVER, duty);
-					SPI_tuptable = votes;
-				}
 		}
 	}
 	return buf.len > 0 ? buf.data : NULL;
@@ -332,9 +334,7 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row)
 		}
 		if (!fresh)
 		{
-			appendStringInfo(&tally->waiting, "%s%s",
-							 tally->waiting.len > 0 ? ", " : "",
-							 SPI_getvalue(tuple, desc, 2));
+			text_list_add(&tally->waiting, SPI_getvalue(tuple, desc, 2));
 			continue;
 		}
 		if (strcmp(decision, "approved") == 0)

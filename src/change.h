@@ -189,9 +189,12 @@ typedef struct PartsTouched
 	int64		change_id;
 	Jsonb	   *changed;		/* {table: [{op, old, new}, ...]} */
 	bool		plan;			/* something sealed was touched */
+	bool		done;			/* judged: what comes now is not its doing */
 } PartsTouched;
 
-extern const PartsTouched *parts_touched;
+extern PartsTouched *parts_touched;
+/* What is being raised on this change; NULL where nothing is. */
+extern PartsTouched *parts_touched_of(const ChangeRow *row);
 
 /*
  * The seal: SHA-256 of the canonical plan (change_seal.c), of LEDGER_HASH_LENGTH

@@ -38,7 +38,14 @@ PG_FUNCTION_INFO_V1(part_stamp);
 PG_FUNCTION_INFO_V1(part_changed);
 PG_FUNCTION_INFO_V1(truncate_guard);
 
-const PartsTouched *parts_touched = NULL;
+PartsTouched *parts_touched = NULL;
+
+PartsTouched *
+parts_touched_of(const ChangeRow *row)
+{
+	return parts_touched && !parts_touched->done &&
+		parts_touched->change_id == change_id_of(row) ? parts_touched : NULL;
+}
 
 /* What happened to one row of a part, for one change. */
 typedef struct PartEdit
@@ -722,7 +729,7 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	};
 	PartTable	table = part_table(rel);
 	PartsTouched touched;
-	const PartsTouched *save = parts_touched;
+	PartsTouched *save = parts_touched;
 	Datum		argument = Int64GetDatum(edits->change_id);
 	bool		isnull;
 	Datum		value;
@@ -730,6 +737,7 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	touched.change_id = edits->change_id;
 	touched.changed = edits_jsonb(rel, desc, edits, count);
 	touched.plan = false;
+	touched.done = false;
 	for (int i = 0; i < count && !touched.plan; i++)
 		touched.plan = edit_is_plan(table, &edits[i], desc);
 

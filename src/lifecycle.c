@@ -198,7 +198,7 @@ verb_take(ChangeRow *row, Verb verb, const VerbValues *values)
 	Status		from = change_status(row);
 	uint32		verbs = model_verbs(model, from, change_bool(row, on_hold));
 	VerbCall	call;
-	const VerbCall *save = verb_call;
+	VerbCall   *save = verb_call;
 	Datum		arguments[MAX_VERB_COLUMNS + 2];
 	char		nulls[MAX_VERB_COLUMNS + 2];
 	Status		to;
@@ -224,6 +224,7 @@ verb_take(ChangeRow *row, Verb verb, const VerbValues *values)
 	call.change_id = change_id_of(row);
 	call.verb = verb;
 	call.reason_given = false;
+	call.done = false;
 	for (int i = 0; i < function->count; i++)
 	{
 		arguments[i + 2] = values->value[i];

@@ -70,9 +70,12 @@ typedef struct VerbCall
 	int64		change_id;
 	Verb		verb;
 	bool		reason_given;	/* also where it is the same as before */
+	bool		done;			/* judged: what comes now is not its doing */
 } VerbCall;
 
-extern const VerbCall *verb_call;
+extern VerbCall *verb_call;
+/* The call that is updating this change; NULL where none is. */
+extern VerbCall *verb_call_of(const ChangeRow *row);
 
 /* The verb that an update amounts to: VERB_EDIT where it is no step. */
 extern Verb lifecycle_verb(const ChangeModel *model, const ChangeRow *old,

@@ -230,6 +230,26 @@ judge_progress_columns(const Transition *t)
 	}
 }
 
+/* Who starts, verifies or confirms is who acts. */
+static void
+judge_people(const Transition *t)
+{
+	static const ChangeColumn columns[] = {
+		CH_implementer_id, CH_verifier_id, CH_stability_confirmed_by_id
+	};
+
+	for (size_t i = 0; i < lengthof(columns); i++)
+		if (!change_column_equal(t->old, t->row, columns[i]) &&
+			!t->row->isnull[columns[i]] &&
+			DatumGetInt64(t->row->value[columns[i]]) != actor_person())
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+					 errmsg("%s of change " INT64_FORMAT " is always who acts",
+							change_column_names[columns[i]],
+							change_id_of(t->row)),
+					 errhint("Leave the column out: it is filled in.")));
+}
+
 /* The outcome that a step writes is one that it can have. */
 static void
 judge_outcome(const Transition *t)
@@ -285,6 +305,13 @@ judge_content(const Transition *t)
 					 status == STATUS_REJECTED ?
 					 errhint("changemgmt.revise() takes it back to draft.") :
 					 errhint("What turned out differently goes into comments; further work is a change of its own (changemgmt.copy_change()).")));
+		if (i == CH_model && t->model->first_status != STATUS_DRAFT)
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_ILLEGAL_TRANSITION), err_as_caller(),
+					 errmsg("a change of model \"%s\" begins as %s, not as %s",
+							t->model->key, status_code(t->model->first_status),
+							status_code(status)),
+					 errhint("changemgmt.declare_emergency() and record_unauthorized() create such changes.")));
 		if ((i == CH_model || i == CH_type) &&
 			(t->verb != VERB_EDIT || status != STATUS_DRAFT) &&
 			!(i == CH_type && t->verb == VERB_SUBMIT))
@@ -310,7 +337,10 @@ judge_update(const Transition *t)
 	Status		to = change_status(t->row);
 	uint32		verbs;
 
-	if (t->verb == VERB_NONE)
+	/* approval leads back to a booking only where there is one */
+	if (t->verb == VERB_NONE ||
+		(t->verb == VERB_APPROVE && to == STATUS_SCHEDULED &&
+		 change_is_null(t->row, scheduled_at)))
 		transition_illegal(t->old, t->model,
 						   psprintf("from %s to %s", status_code(from),
 									status_code(to)));
@@ -320,15 +350,13 @@ judge_update(const Transition *t)
 		if (!(verbs & VERB_BIT(t->verb)))
 			transition_illegal(t->old, t->model, verb_name(t->verb));
 	}
-	if (t->verb == VERB_NONE || from != to)
-	{
-		if (change_bool(t->row, on_hold) != change_bool(t->old, on_hold) &&
-			t->verb != VERB_REVISE && t->verb != VERB_CANCEL)
-			kept_by_engine(t->row, CH_on_hold,
-						   "hold and resume are steps of their own.");
-	}
+	if (from != to && t->verb != VERB_REVISE && t->verb != VERB_CANCEL &&
+		change_bool(t->row, on_hold) != change_bool(t->old, on_hold))
+		kept_by_engine(t->row, CH_on_hold,
+					   "hold and resume are steps of their own.");
 	judge_engine_columns(t);
 	judge_progress_columns(t);
+	judge_people(t);
 	judge_outcome(t);
 	judge_content(t);
 	if (t->verb != VERB_EDIT)
@@ -517,6 +545,10 @@ lifecycle_judge(PG_FUNCTION_ARGS)
 		kept_by_engine(t.row, CH_ledger_head,
 					   "A trigger of the site changed the row after the stamp: give it a name that sorts before zzz_stamp.");
 	ledger_entry_write(&entry);
+	if (verb_call_of(t.row))
+		verb_call->done = true;
+	if (parts_touched_of(t.row))
+		parts_touched->done = true;
 	inventory_update(&t);
 	SPI_finish();
 	return PointerGetDatum(NULL);

@@ -27,7 +27,14 @@
 
 PG_FUNCTION_INFO_V1(lifecycle_stamp);
 
-const VerbCall *verb_call = NULL;
+VerbCall   *verb_call = NULL;
+
+VerbCall *
+verb_call_of(const ChangeRow *row)
+{
+	return verb_call && !verb_call->done &&
+		verb_call->change_id == change_id_of(row) ? verb_call : NULL;
+}
 
 #define SET(row, column, datum) \
 	((row)->value[CH_##column] = (datum), (row)->isnull[CH_##column] = false)
@@ -58,7 +65,7 @@ lifecycle_verb(const ChangeModel *model, const ChangeRow *old,
 
 	if (from != to)
 		return model_verb(model, from, to, outcome);
-	if (verb_call && verb_call->change_id == change_id_of(old))
+	if (verb_call_of(old))
 		return verb_call->verb;
 	if (!KEPT(old, new, on_hold))
 		return change_bool(new, on_hold) ? VERB_HOLD : VERB_RESUME;
@@ -85,8 +92,7 @@ lifecycle_entry(LedgerEntry *entry, Verb verb, const ChangeRow *old,
 	const ChangeRow *row = new ? new : old;
 	JsonbParseState *state = NULL;
 	JsonbValue *changed;
-	bool		parts = old && new && parts_touched &&
-		parts_touched->change_id == change_id_of(new);
+	bool		parts = old && new && parts_touched_of(new);
 
 	memset(entry, 0, sizeof(LedgerEntry));
 	entry->subject_kind = "change";
@@ -279,8 +285,7 @@ static bool
 plan_touched(const ChangeModel *model, const ChangeRow *old,
 			 const ChangeRow *new)
 {
-	if (parts_touched && parts_touched->change_id == change_id_of(new) &&
-		parts_touched->plan)
+	if (parts_touched_of(new) && parts_touched->plan)
 		return true;
 	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
 		if ((change_column_classes[i] == FIELD_PLAN ||
@@ -351,8 +356,7 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 	TimestampTz now = GetCurrentTimestamp();
 	const ChangeModel *model;
 	Verb		verb;
-	bool		touched = parts_touched &&
-		parts_touched->change_id == change_id_of(new);
+	bool		touched = parts_touched_of(new) != NULL;
 	bool		same = !touched;
 
 	/* an update that changes nothing leaves no trace */
@@ -389,8 +393,7 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 	if ((change_status(old) != change_status(new) || verb == VERB_HOLD ||
 		 verb == VERB_RESUME || verb == VERB_FAIL) &&
 		KEPT(old, new, status_reason) &&
-		!(verb_call && verb_call->change_id == change_id_of(new) &&
-		  verb_call->reason_given))
+		!(verb_call_of(new) && verb_call->reason_given))
 		CLEAR(new, status_reason);
 
 	SET(new, updated_at, TimestampTzGetDatum(now));
