@@ -268,7 +268,7 @@ static char *
 check_verified(const Transition *t)
 {
 	static KeptPlan plan = {
-		"SELECT title, passed FROM changemgmt.change_check"
+		"SELECT title, passed, id FROM changemgmt.change_check"
 		" WHERE change_id OPERATOR(pg_catalog.=) $1"
 		" AND stage OPERATOR(pg_catalog.=) 'immediate'"
 		" AND (is_required OR passed) ORDER BY id",
@@ -290,13 +290,15 @@ check_verified(const Transition *t)
 													  2, &isnull));
 		char	   *title = SPI_getvalue(SPI_tuptable->vals[i],
 										 SPI_tuptable->tupdesc, 1);
+		char	   *id = SPI_getvalue(SPI_tuptable->vals[i],
+									  SPI_tuptable->tupdesc, 3);
 
 		if (isnull)
-			text_list_add(&buf, psprintf("\"%s\" was not checked", title));
+			text_list_add(&buf, psprintf("check %s \"%s\" was not made", id, title));
 		else if (good)
 			passed++;
 		else if (!with_issues || !t->model->issues_despite_failed_check)
-			text_list_add(&buf, psprintf("\"%s\" failed", title));
+			text_list_add(&buf, psprintf("check %s \"%s\" failed", id, title));
 	}
 	SPI_freetuptable(SPI_tuptable);
 	if (buf.len > 0)
@@ -448,7 +450,7 @@ static const Requirement engine_requirements[] = {
 		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
 	check_tasks_done, V(COMPLETE), 0},
 	{"verified", "The latest result of each required check passed, and there is one.",
-		"changemgmt.record_check(check_id, passed, observed), or pass(%lld, evidence).",
+		"changemgmt.record_check(check_id, passed, observed); where no check is planned, pass(%lld, evidence).",
 	check_verified, V(PASS), 0},
 	{"reason", "The step says why.",
 		"Give a reason with the verb, or status_reason with the UPDATE.",

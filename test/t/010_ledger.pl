@@ -80,7 +80,7 @@ for my $encoding (qw(UTF8 LATIN1))
 	my $db = lc $encoding;
 	$s->run_ok('createdb', '-h', $s->host, '-p', $s->port, '-U', 'postgres',
 		'-E', $encoding, '--locale=C', '-T', 'template0', $db);
-	$s->sql("CREATE EXTENSION changemgmt;\n$history", db => $db);
+	$s->sql("CREATE EXTENSION changemgmt;\nSELECT changemgmt.add_person('postgres');\n$history", db => $db);
 	is(verify_inside($db), '', "$encoding: the database finds no problem");
 	is(verify_outside($db), "status 0\n7 entries, 2 rows, 0 problems\n",
 		"$encoding: nor does a program that knows the format only");
