@@ -760,9 +760,9 @@ BEGIN ATOMIC
 		'Time:         ' || coalesce(
 			to_char(c.planned_start, 'YYYY-MM-DD HH24:MI') || ' to ' ||
 			to_char(c.planned_end, 'YYYY-MM-DD HH24:MI TZ'), 'not planned'),
-		'Rollback:     ' || coalesce(
-			concat_ws(', ', 'when ' || c.rollback_trigger, c.rollback_plan,
-					  c.rollback_minutes || ' minutes'), ''),
+		'Rollback:     ' || coalesce('when ' || rtrim(c.rollback_trigger, '. '), 'no trigger'),
+		'              ' || coalesce(rtrim(c.rollback_plan, '. '), 'no steps'),
+		'              ' || coalesce(c.rollback_minutes || ' minutes', 'no duration'),
 		'Verification: ' || coalesce(c.verification_plan, 'not planned'),
 		'Approval:     ' || CASE
 			WHEN c.approved_at IS NOT NULL THEN

@@ -328,13 +328,35 @@ due_text(const ChangeModel *model, const ChangeRow *row)
 	}
 }
 
+uint32
+lifecycle_verbs(const ChangeModel *model, const ChangeRow *row)
+{
+	uint32		verbs = model_verbs(model, change_status(row),
+									change_bool(row, on_hold));
+	Outcome		outcome = change_outcome(row);
+
+	/* there is stability to confirm after a failure, and once */
+	if ((outcome != OUTCOME_FAILED && outcome != OUTCOME_ROLLED_BACK) ||
+		!change_is_null(row, stability_confirmed_at))
+		verbs &= ~VERB_BIT(VERB_CONFIRM_STABILITY);
+	if (outcome == OUTCOME_FAILED)
+		verbs &= ~VERB_BIT(VERB_FAIL);
+	if (!change_is_null(row, rollback_started_at))
+		verbs &= ~VERB_BIT(VERB_BEGIN_ROLLBACK);
+	/* nothing sealed was touched since the approval */
+	if (!change_is_null(row, approved_plan_revision) &&
+		change_int64(row, approved_plan_revision) ==
+		change_int64(row, plan_revision))
+		verbs &= ~VERB_BIT(VERB_SUBMIT);
+	return verbs;
+}
+
 Datum
 lifecycle_state(const ChangeRow *row)
 {
 	static const char *const type_name = "change_state";
 	const ChangeModel *model = lifecycle_model(row);
-	uint32		verbs = model_verbs(model, change_status(row),
-									change_bool(row, on_hold));
+	uint32		verbs = lifecycle_verbs(model, row);
 	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
 									   CStringGetDatum(type_name),
 									   ObjectIdGetDatum(schema_oid()));

@@ -88,6 +88,8 @@ extern const ChangeModel *lifecycle_model(const ChangeRow *row);
 extern bool lifecycle_seal_fresh(const ChangeModel *model,
 								 const ChangeRow *row);
 
+/* VERB_BITs of what makes sense now: model_verbs() less what is idle. */
+extern uint32 lifecycle_verbs(const ChangeModel *model, const ChangeRow *row);
 /* Make the row type change_state of a change. */
 extern Datum lifecycle_state(const ChangeRow *row);
 /* Find and lock a change for a verb; MC008, MC010. */

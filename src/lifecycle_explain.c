@@ -68,7 +68,8 @@ why_not(PG_FUNCTION_ARGS)
 	SPI_connect();
 	change_find(&row, PG_GETARG_INT64(0), false);
 	model = lifecycle_model(&row);
-	verbs = model_verbs(model, change_status(&row), change_bool(&row, on_hold));
+	verbs = asked == VERB_NONE ? lifecycle_verbs(model, &row) :
+		model_verbs(model, change_status(&row), change_bool(&row, on_hold));
 	for (int v = VERB_TRIAGE; v < VERB_COUNT; v++)
 	{
 		Transition	t;
@@ -124,7 +125,7 @@ next_steps(PG_FUNCTION_ARGS)
 	SPI_connect();
 	change_find(&row, PG_GETARG_INT64(0), false);
 	model = lifecycle_model(&row);
-	verbs = model_verbs(model, change_status(&row), change_bool(&row, on_hold));
+	verbs = lifecycle_verbs(model, &row);
 	for (int v = VERB_TRIAGE; v < VERB_COUNT; v++)
 	{
 		Transition	t;

@@ -372,8 +372,7 @@ void
 transition_illegal(const ChangeRow *row, const ChangeModel *model,
 				   const char *attempt)
 {
-	uint32		verbs = model_verbs(model, change_status(row),
-									change_bool(row, on_hold));
+	uint32		verbs = lifecycle_verbs(model, row);
 	StringInfoData hint;
 
 	initStringInfo(&hint);
