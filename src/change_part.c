@@ -594,7 +594,8 @@ progress_error(const char *what, int64 change_id, const char *status,
 /* What the edit of a part may not do in this status, whatever the model. */
 static void
 edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
-		   Relation rel, Status status, const ChangeModel *model)
+		   Relation rel, Status status, const ChangeModel *model,
+		   TimestampTz begun)
 {
 	const char *code = status_code(status);
 	bool		over = status == STATUS_CLOSED || status == STATUS_CANCELLED;
@@ -663,6 +664,16 @@ edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 		if (!isnull && (status < STATUS_IN_PROGRESS || over))
 			progress_error("there is nothing to verify", edit->change_id, code,
 						   "Checks are recorded from start until close.");
+		if (!isnull)
+		{
+			Datum		at = part_value(edit->new, desc, "checked_at", &isnull);
+
+			if (!isnull && DatumGetTimestampTz(at) < begun)
+				ereport(ERROR,
+						(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+						 errmsg("checked_at of a check lies before the work on change " INT64_FORMAT " began",
+								edit->change_id)));
+		}
 		if (edit->new == NULL && status >= STATUS_IN_PROGRESS)
 			ereport(ERROR,
 					(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
@@ -724,7 +735,7 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 		"UPDATE changemgmt.change"
 		" SET revision = revision OPERATOR(pg_catalog.+) 1"
 		" WHERE id OPERATOR(pg_catalog.=) $1"
-		" RETURNING status, model, model_version",
+		" RETURNING status, model, model_version, actual_start",
 		1, {INT8OID}, NULL
 	};
 	PartTable	table = part_table(rel);
@@ -761,9 +772,12 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 									   SPI_tuptable->tupdesc, 2);
 		int			version = DatumGetInt32(spi_first_value(3, &isnull));
 		const ChangeModel *model = model_find(key, version);
+		TimestampTz begun = DatumGetTimestampTz(spi_first_value(4, &isnull));
 
+		if (isnull)
+			begun = DT_NOEND;
 		for (int i = 0; i < count; i++)
-			edit_judge(table, &edits[i], desc, rel, status, model);
+			edit_judge(table, &edits[i], desc, rel, status, model, begun);
 	}
 	SPI_finish();
 }

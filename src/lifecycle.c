@@ -91,8 +91,7 @@ static VerbFunction verb_functions[] = {
 	{VERB_ROLL_BACK, 3, {CH_status_reason, CH_cause_class, CH_rolled_back_at},
 	NO_PLAN},
 	{VERB_ABORT, 1, {CH_status_reason}, NO_PLAN},
-	{VERB_CONFIRM_STABILITY, 2, {CH_stability_confirmed_by_id,
-	CH_stability_confirmed_at}, NO_PLAN},
+	{VERB_CONFIRM_STABILITY, 1, {CH_stability_confirmed_by_id}, NO_PLAN},
 	{VERB_CLOSE, 1, {CH_status_reason}, NO_PLAN},
 	{VERB_REVISE, 1, {CH_status_reason}, NO_PLAN},
 	{VERB_HOLD, 2, {CH_status_reason, CH_on_hold}, NO_PLAN},
@@ -579,8 +578,7 @@ confirm_stability(PG_FUNCTION_ARGS)
 		  VERB_BIT(VERB_CONFIRM_STABILITY)))
 	{
 		values.value[0] = Int64GetDatum(actor_person_required());
-		values.value[1] = TimestampTzGetDatum(GetCurrentTimestamp());
-		values.isnull[0] = values.isnull[1] = false;
+		values.isnull[0] = false;
 		verb_take(&row, VERB_CONFIRM_STABILITY, &values);
 	}
 	result = lifecycle_state(&row);

@@ -123,7 +123,10 @@ lifecycle_entry(LedgerEntry *entry, Verb verb, const ChangeRow *old,
 
 	entry->recorded_at = new ? change_time(new, updated_at) :
 		GetCurrentTimestamp();
-	if (new && (old == NULL || verb != VERB_EDIT))
+	/* what stands in status_reason belongs to an earlier step, or to this */
+	if (new && (old == NULL || change_status(old) != change_status(new) ||
+				verb == VERB_HOLD || verb == VERB_RESUME || verb == VERB_FAIL ||
+				!KEPT(old, new, status_reason)))
 		entry->reason = change_text(new, status_reason);
 	if (new && entry->reason == NULL && old && !KEPT(old, new, override_reason))
 		entry->reason = change_text(new, override_reason);
