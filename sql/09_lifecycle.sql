@@ -532,7 +532,8 @@ COMMENT ON FUNCTION changemgmt.create_change(
 
 
 -- Parts. They run as the owner of the tables, like the verbs: what somebody
--- may do is which functions they may execute.
+-- may do is which functions they may execute. The change is locked before its
+-- part, as everywhere.
 
 CREATE FUNCTION changemgmt.add_item(
 	change_id bigint, ci text, role text DEFAULT 'changed',
@@ -591,6 +592,10 @@ CREATE FUNCTION changemgmt.complete_task(task_id bigint) RETURNS boolean
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_task AS t
+				  WHERE t.id = complete_task.task_id)
+	FOR NO KEY UPDATE;
 	UPDATE changemgmt.change_task SET status = 'done', status_reason = NULL
 	WHERE id = complete_task.task_id AND status <> 'done';
 	SELECT status = 'done' FROM changemgmt.change_task
@@ -603,6 +608,10 @@ CREATE FUNCTION changemgmt.skip_task(task_id bigint, reason text) RETURNS boolea
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_task AS t
+				  WHERE t.id = skip_task.task_id)
+	FOR NO KEY UPDATE;
 	UPDATE changemgmt.change_task
 	SET status = 'skipped', status_reason = skip_task.reason
 	WHERE id = skip_task.task_id
@@ -635,6 +644,10 @@ CREATE FUNCTION changemgmt.record_check(
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_check AS t
+				  WHERE t.id = record_check.check_id)
+	FOR NO KEY UPDATE;
 	UPDATE changemgmt.change_check
 	SET passed = record_check.passed, observed = record_check.observed,
 		checked_by_id = NULL, checked_at = record_check.at

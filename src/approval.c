@@ -667,12 +667,25 @@ vote(FunctionCallInfo fcinfo, const char *decision)
 		5, {INT8OID, INT8OID, TEXTOID, TEXTOID, INT4OID}, NULL
 	};
 	ChangeRow	row;
+	int64		seen = 0;
 	Datum		arguments[5];
 	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
 	Datum		result;
 
 	SPI_connect();
+	if (!PG_ARGISNULL(0))
+	{
+		change_find(&row, PG_GETARG_INT64(0), false);
+		seen = change_int64(&row, plan_revision);
+	}
 	lifecycle_open(&row, fcinfo, 2);
+	/* nobody can have seen a plan that was committed while this one waited */
+	if (change_int64(&row, plan_revision) != seen)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_CHANGE_MOVED_ON), err_as_caller(),
+				 errmsg("the plan of %s was edited at this moment",
+						change_number_text(change_id_of(&row))),
+				 errhint("Read the plan again before you vote on it.")));
 	arguments[0] = row.value[CH_id];
 	arguments[1] = Int64GetDatum(actor_person_required());
 	arguments[2] = CStringGetTextDatum(decision);

@@ -438,23 +438,32 @@ judge_insert(const Transition *t)
 static void
 inventory_update(const Transition *t)
 {
+	/* items are locked in the order of their ids: two changes can share them */
 	static KeptPlan passed = {
 		"UPDATE changemgmt.configuration_item AS c"
-		" SET version = i.version_after, version_change_id = $1"
-		" FROM changemgmt.change_item AS i"
-		" WHERE i.change_id OPERATOR(pg_catalog.=) $1"
-		" AND i.ci_id OPERATOR(pg_catalog.=) c.id"
-		" AND i.version_after IS NOT NULL",
+		" SET version = o.version_after, version_change_id = $1"
+		" FROM (SELECT ci.id, i.version_after"
+		"  FROM changemgmt.change_item AS i"
+		"  JOIN changemgmt.configuration_item AS ci"
+		"   ON ci.id OPERATOR(pg_catalog.=) i.ci_id"
+		"  WHERE i.change_id OPERATOR(pg_catalog.=) $1"
+		"  AND i.version_after IS NOT NULL"
+		"  ORDER BY ci.id FOR NO KEY UPDATE OF ci) AS o"
+		" WHERE o.id OPERATOR(pg_catalog.=) c.id",
 		1, {INT8OID}, NULL
 	};
 	static KeptPlan rolled_back = {
 		"UPDATE changemgmt.configuration_item AS c"
-		" SET version = i.version_before"
-		" FROM changemgmt.change_item AS i"
-		" WHERE i.change_id OPERATOR(pg_catalog.=) $1"
-		" AND i.ci_id OPERATOR(pg_catalog.=) c.id"
-		" AND c.version_change_id OPERATOR(pg_catalog.=) $1"
-		" AND i.version_after IS NOT NULL",
+		" SET version = o.version_before"
+		" FROM (SELECT ci.id, i.version_before"
+		"  FROM changemgmt.change_item AS i"
+		"  JOIN changemgmt.configuration_item AS ci"
+		"   ON ci.id OPERATOR(pg_catalog.=) i.ci_id"
+		"  WHERE i.change_id OPERATOR(pg_catalog.=) $1"
+		"  AND i.version_after IS NOT NULL"
+		"  ORDER BY ci.id FOR NO KEY UPDATE OF ci) AS o"
+		" WHERE o.id OPERATOR(pg_catalog.=) c.id"
+		" AND c.version_change_id OPERATOR(pg_catalog.=) $1",
 		1, {INT8OID}, NULL
 	};
 	Datum		argument = t->row->value[CH_id];
