@@ -1,2 +1,203 @@
--- The tour that `make demo` plays.
-SELECT extname, extversion FROM pg_extension WHERE extname = 'changemgmt';
+-- The tour that `make demo` plays, in a new database.  Lines that begin with
+-- --- say what comes; everything else is a statement or the product's answer.
+\set QUIET on
+\set ON_ERROR_STOP on
+\pset footer off
+\pset linestyle unicode
+\pset null ''
+
+\echo
+\echo '--- People, a team, a board with its seats, and what is changed'
+\o /dev/null
+\set ECHO queries
+SET search_path = changemgmt, public;
+SELECT add_person('alice', 'Alice Ashe'), add_person('bob', 'Bob Birch'),
+       add_person('carol', 'Carol Cole'), add_person('dave', 'Dave Dunn'),
+       add_person('erin', 'Erin Eno');
+SELECT add_team('web', lead => 'bob', members => '{alice}');
+SELECT add_board('cab', 'Meets on Thursdays at ten');
+SELECT add_board_member('cab', 'carol', 'change_manager'),
+       add_board_member('cab', 'bob', 'business_representative'),
+       add_board_member('cab', 'dave', 'technical_lead'),
+       add_board_member('cab', 'erin', 'security');
+SELECT add_ci('shop-db', kind => 'database', tier => 1, owner => 'dave', version => '15.8'),
+       add_ci('shop', tier => 1, owner => 'bob', version => '4.1', depends_on => '{shop-db}');
+\set ECHO none
+
+\echo
+\echo '--- What is done often is approved once: a template'
+\set ECHO queries
+SELECT publish_model('renew_certificate', '{
+    "base": "standard",
+    "plan": {
+        "category": "security", "touches_security": true, "risk_level": "low",
+        "description": "Request, install and check a new certificate.",
+        "justification": "The old one expires.",
+        "user_impact": "None: connections move over at reload.",
+        "rollback_trigger": "Clients refuse the certificate",
+        "rollback_plan": "put the old one back and reload",
+        "rollback_minutes": 5,
+        "verification_plan": "openssl s_client shows the new date."}}');
+\set ECHO none
+\o
+
+\echo
+\echo '--- A standard change, in three calls'
+\set ECHO queries
+SET changemgmt.actor = 'alice';
+SELECT number, status, next_verbs FROM create_change('Renew the certificate of the shop',
+    template => 'renew_certificate', owner => 'alice', items => '{shop}',
+    planned_start => now(), planned_end => now() + interval '1 hour');
+SELECT number, status, next_verbs FROM advance(1, 'in_progress');
+SELECT number, status, outcome FROM advance(1, 'closed', evidence => 'notAfter=Nov 30 2027');
+\set ECHO none
+
+\echo
+\echo '--- A normal change needs a plan, notice and the board; a refusal names all that is missing'
+\set ECHO queries
+SELECT number, status, next_verbs FROM create_change('Upgrade the database of the shop',
+    owner => 'dave', description => 'PostgreSQL 15 to 17 with pg_upgrade.');
+SET changemgmt.actor = 'dave';
+\set ON_ERROR_STOP off
+SELECT * FROM plan(2);
+\set ON_ERROR_STOP on
+\o /dev/null
+SELECT add_item(2, 'shop-db', version_after => '17.2'),
+       add_risk(2, 'Other query plans', 'medium', 'high', 'The top queries were replayed on a copy'),
+       edit_change(2, jsonb_build_object(
+           'justification', 'Version 15 loses its support.',
+           'user_impact', 'The shop is read-only for 20 minutes.',
+           'risk_level', 'high', 'touches_data_integrity', true,
+           'rollback_trigger', 'Checkout p99 above 2 s for 10 minutes',
+           'rollback_plan', 'switch back to the old cluster, which is kept',
+           'rollback_minutes', 10,
+           'verification_plan', 'Smoke test of the checkout; p99 for an hour.',
+           'planned_start', add_business_days(current_date, 8) + interval '2 hours',
+           'planned_end', add_business_days(current_date, 8) + interval '4 hours'));
+\o
+SELECT number, status, next_verbs FROM advance(2, 'awaiting_approval');
+\set ECHO none
+
+\echo
+\echo '--- Two of the board defer it; what they ask for is done, and it is submitted again'
+\set ECHO queries
+SET changemgmt.actor = 'erin';
+SELECT number, status FROM defer(2, 'Has the backup been restored anywhere?');
+SET changemgmt.actor = 'carol';
+SELECT number, status FROM defer(2, 'As Erin says.');
+SET changemgmt.actor = 'dave';
+\o /dev/null
+SELECT complete_task(add_task(2, 'Restore the backup on staging', 'preparation'));
+SELECT submit(2);
+\o
+\set ON_ERROR_STOP off
+SELECT * FROM approve(2);
+\set ON_ERROR_STOP on
+SET changemgmt.actor = 'erin';
+SELECT number, status FROM approve(2);
+SET changemgmt.actor = 'carol';
+SELECT number, status FROM approve(2);
+SET changemgmt.actor = 'dave';
+SELECT number, status FROM schedule(2);
+SELECT verb, requirement, message FROM why_not(2, 'start');
+\set ECHO none
+
+\echo
+\echo '--- The same change as text for a mail, and its trail'
+\set ECHO queries
+\t on
+\pset format unaligned
+SELECT change_header(2);
+\pset format aligned
+\t off
+SELECT sequence, event, to_status AS status, actor, reason FROM ledger
+WHERE subject_kind = 'change' AND subject_id = 2 AND event <> 'parts' ORDER BY sequence;
+\set ECHO none
+
+\echo
+\echo '--- An emergency at night, recorded the next day'
+\set ECHO queries
+SET changemgmt.actor = 'bob';
+SELECT number, status, next_verbs FROM declare_emergency('Restart the payment gateway',
+    incident => 'INC0012345', authorised_by => 'carol', emergency_threshold => 'production_down',
+    owner => 'bob', items => '{shop}',
+    actual_start => date_trunc('day', now() - interval '3:12') + interval '3:12',
+    actual_end => least(now(), date_trunc('day', now() - interval '3:12') + interval '3:40'));
+SELECT number, status, outcome, due FROM pass(3, evidence => 'Payments go through since 03:38.');
+\set ECHO none
+
+\echo
+\echo '--- A release whose verification fails is rolled back.  One approver here, no board'
+\set ECHO queries
+SELECT number, status FROM create_change('Release version 4.2 of the shop',
+    model => 'lean_normal', category => 'release', items => '{shop}', owner => 'bob', team => 'web',
+    description => 'The new checkout.', justification => 'Fewer clicks to pay.',
+    user_impact => 'None expected.', risk_level => 'medium',
+    rollback_trigger => 'More than 5 % of checkouts fail', rollback_plan => 'redeploy 4.1',
+    rollback_minutes => 5, verification_plan => 'Error rate for 15 minutes.',
+    planned_start => now(), planned_end => now() + interval '1 hour');
+SELECT add_check(4, 'Errors in checkout', 'slo', expected => 'below 1 %') AS check \gset
+\o /dev/null
+SELECT advance(4, 'awaiting_approval');
+SET changemgmt.actor = 'dave';
+SELECT approve(4);
+\o
+SET changemgmt.actor = 'bob';
+SELECT number, status FROM advance(4, 'verifying');
+SELECT record_check(:check, false, '7.3 %') AS passed;
+\set ON_ERROR_STOP off
+SELECT * FROM pass(4);
+\set ON_ERROR_STOP on
+SELECT number, status, outcome, next_verbs FROM roll_back(4, 'Errors in checkout at 7.3 %', 'testing');
+\o /dev/null
+SELECT confirm_stability(4);
+\o
+SELECT number, status, outcome FROM close(4);
+\set ECHO none
+
+\echo
+\echo '--- More work for the board'
+\set ECHO queries
+\o /dev/null
+SET changemgmt.actor = 'dave';
+SELECT a.* FROM copy_change(2, 'Move the database to new storage') AS c,
+    edit_change(c.id, jsonb_build_object('risk_level', 'medium', 'touches_data_integrity', false,
+        'planned_start', add_business_days(current_date, 9) + interval '2 hours',
+        'planned_end', add_business_days(current_date, 9) + interval '4 hours')) AS e,
+    advance(e.id, 'awaiting_approval') AS a;
+SELECT a.* FROM copy_change(2, 'Partition the table of orders') AS c,
+    edit_change(c.id, jsonb_build_object(
+        'planned_start', add_business_days(current_date, 14) + interval '2 hours',
+        'planned_end', add_business_days(current_date, 14) + interval '4 hours')) AS e,
+    advance(e.id, 'awaiting_approval') AS a;
+SET changemgmt.actor = 'carol';
+SELECT approve(6);
+\o
+\set ECHO none
+
+\echo
+\echo '--- A year of history comes in by COPY (demo/history.sql)'
+\ir history.sql
+\set ECHO queries
+SELECT relation, row_count, session_role FROM load ORDER BY loaded_at;
+\set ECHO none
+
+\echo
+\echo '--- What the board has to decide, the riskiest first'
+\set ECHO queries
+SELECT place, number, title, risk_level AS risk, planned_start::date AS start,
+       notice_kept AS notice, missing
+FROM cab_queue ORDER BY place;
+\set ECHO none
+
+\echo
+\echo '--- The months: a rate never stands without its counts and its 95 % interval'
+\set ECHO queries
+SELECT to_char(month, 'YYYY-MM') AS month, changes, failed, decided,
+       round(change_failure_rate::numeric, 3) AS failure_rate,
+       round(change_failure_rate_low::numeric, 3) AS low, round(change_failure_rate_high::numeric, 3) AS high,
+       rolled_back AS back, round((time_to_rollback_median_seconds / 60)::numeric) AS minutes,
+       is_provisional AS provisional
+FROM monthly_metrics ORDER BY month;
+SELECT count(*) AS problems_in_the_ledger FROM verify_ledger();
+\set ECHO none
