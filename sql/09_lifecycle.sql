@@ -483,6 +483,8 @@ CREATE FUNCTION changemgmt.create_change(
 	attributes jsonb DEFAULT NULL)
 	RETURNS changemgmt.change_state
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	-- the digest that knows a replay must not depend on the session's zone
+	SET timezone = 'UTC'
 BEGIN ATOMIC
 	SELECT s.* FROM changemgmt.create_change_from(jsonb_build_object(
 		'title', create_change.title,
@@ -773,9 +775,10 @@ BEGIN ATOMIC
 		'Time:         ' || coalesce(
 			to_char(c.planned_start, 'YYYY-MM-DD HH24:MI') || ' to ' ||
 			to_char(c.planned_end, 'YYYY-MM-DD HH24:MI TZ'), 'not planned'),
-		'Rollback:     ' || coalesce('when ' || rtrim(c.rollback_trigger, '. '), 'no trigger'),
-		'              ' || coalesce(rtrim(c.rollback_plan, '. '), 'no steps'),
-		'              ' || coalesce(c.rollback_minutes || ' minutes', 'no duration'),
+		'Rollback:     ' || coalesce(nullif(concat_ws(E'\n              ',
+			'when ' || rtrim(c.rollback_trigger, '. '),
+			rtrim(c.rollback_plan, '. '),
+			c.rollback_minutes || ' minutes'), ''), 'not planned'),
 		'Verification: ' || coalesce(c.verification_plan, 'not planned'),
 		'Approval:     ' || CASE
 			WHEN c.approved_at IS NOT NULL THEN

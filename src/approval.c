@@ -356,6 +356,14 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row)
 	tally_decide(tally);
 }
 
+/* Whether the model asks for votes, and the change waits for them now. */
+static bool
+votes_are_open(const ChangeModel *model, const ChangeRow *row)
+{
+	return (model_verbs(model, change_status(row), change_bool(row, on_hold)) &
+			V(APPROVE)) != 0;
+}
+
 /* What the votes lack, in words; NULL where they approve. */
 static char *
 tally_missing(const Tally *tally, const ChangeModel *model)
@@ -518,7 +526,7 @@ vote_judge(PG_FUNCTION_ARGS)
 	change_find(&row, DatumGetInt64(vote_value(tuple, desc, "change_id",
 											   &isnull)), false);
 	model = lifecycle_model(&row);
-	if (change_status(&row) != STATUS_AWAITING_APPROVAL)
+	if (!votes_are_open(model, &row))
 		transition_illegal(&row, model, "a vote");
 
 	person = DatumGetInt64(vote_value(tuple, desc, "person_id", &isnull));
@@ -625,7 +633,7 @@ vote_tally(PG_FUNCTION_ARGS)
 		last = change_id;
 		SPI_connect();
 		change_find(&row, change_id, true);
-		if (change_status(&row) == STATUS_AWAITING_APPROVAL)
+		if (votes_are_open(lifecycle_model(&row), &row))
 		{
 			tally_count(&tally, lifecycle_model(&row), &row);
 			if (tally.decision != VERB_NONE)
@@ -692,7 +700,7 @@ vote(FunctionCallInfo fcinfo, const char *decision)
 	arguments[3] = PG_GETARG_DATUM(1);
 	nulls[3] = PG_ARGISNULL(1) ? 'n' : ' ';
 	arguments[4] = row.value[CH_approval_round];
-	if (change_status(&row) == STATUS_AWAITING_APPROVAL)
+	if (votes_are_open(lifecycle_model(&row), &row))
 	{
 		kept_plan_execute(&insert, arguments, nulls, 0);
 		change_find(&row, change_id_of(&row), false);

@@ -10,7 +10,11 @@
  * of the change and its ledger see it there.  A statement that changes
  * nothing raises nothing.
  *
- * Called by the triggers of the part tables only.
+ * An INSERT that also updates (ON CONFLICT, MERGE) is two statements here, as
+ * it is to the server's statement triggers.
+ *
+ * Called by the triggers of the part tables only.  What a part may hold and
+ * what an edit of it may do is in change_part_rule.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +31,7 @@
 #include "utils/tuplestore.h"
 
 #include "change.h"
+#include "change_part.h"
 #include "compat.h"
 #include "errors.h"
 #include "jsonb_push.h"
@@ -47,15 +52,6 @@ parts_touched_of(const ChangeRow *row)
 		parts_touched->change_id == change_id_of(row) ? parts_touched : NULL;
 }
 
-/* What happened to one row of a part, for one change. */
-typedef struct PartEdit
-{
-	int64		change_id;
-	int			ordinal;		/* order within the statement */
-	HeapTuple	old;			/* NULL for a new row */
-	HeapTuple	new;			/* NULL for a deleted row */
-} PartEdit;
-
 typedef struct PartEdits
 {
 	int			count;
@@ -63,19 +59,7 @@ typedef struct PartEdits
 	PartEdit   *edits;
 } PartEdits;
 
-typedef enum PartTable
-{
-	PART_ITEM,
-	PART_RISK,
-	PART_TASK,
-	PART_CHECK,
-	PART_COMMENT,
-	PART_LINK,
-	PART_WAIVER,
-	PART_OTHER					/* parts of later rooms: never plan */
-} PartTable;
-
-static PartTable
+PartTable
 part_table(Relation rel)
 {
 	static const char *const names[] = {
@@ -94,7 +78,7 @@ part_table(Relation rel)
 	return PART_OTHER;
 }
 
-static Datum
+Datum
 part_value(HeapTuple tuple, TupleDesc desc, const char *column, bool *isnull)
 {
 	int			attnum = SPI_fnumber(desc, column);
@@ -104,16 +88,21 @@ part_value(HeapTuple tuple, TupleDesc desc, const char *column, bool *isnull)
 	return heap_getattr(tuple, attnum, desc, isnull);
 }
 
-static int64
+int64
 part_change_id(HeapTuple tuple, TupleDesc desc)
 {
 	bool		isnull;
 	Datum		id = part_value(tuple, desc, "change_id", &isnull);
 
-	return isnull ? 0 : DatumGetInt64(id);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("the change is null"),
+				 errhint("Parts belong to a change; changemgmt.change_id(number) gives its id.")));
+	return DatumGetInt64(id);
 }
 
-static bool
+bool
 part_equal(HeapTuple a, HeapTuple b, TupleDesc desc, const char *column)
 {
 	int			attnum = SPI_fnumber(desc, column);
@@ -130,7 +119,7 @@ part_equal(HeapTuple a, HeapTuple b, TupleDesc desc, const char *column)
 }
 
 /* Whether a text column holds this code. */
-static bool
+bool
 part_is(HeapTuple tuple, TupleDesc desc, const char *column, const char *code)
 {
 	bool		isnull;
@@ -139,13 +128,24 @@ part_is(HeapTuple tuple, TupleDesc desc, const char *column, const char *code)
 	return !isnull && strcmp(TextDatumGetCString(value), code) == 0;
 }
 
-static bool
+bool
 part_true(HeapTuple tuple, TupleDesc desc, const char *column)
 {
 	bool		isnull;
 	Datum		value = part_value(tuple, desc, column, &isnull);
 
 	return !isnull && DatumGetBool(value);
+}
+
+/* Whether old and new agree in all of these columns (NULL-terminated). */
+bool
+part_same(HeapTuple old, HeapTuple new, TupleDesc desc,
+		  const char *const *columns)
+{
+	for (; *columns; columns++)
+		if (!part_equal(old, new, desc, *columns))
+			return false;
+	return true;
 }
 
 static HeapTuple
@@ -195,51 +195,6 @@ part_stamp_actor(HeapTuple tuple, TupleDesc desc, const char *column)
 	int64		person = actor_person();
 
 	return part_set(tuple, desc, column, Int64GetDatum(person), person == 0);
-}
-
-/* Whether old and new agree in all of these columns (NULL-terminated). */
-static bool
-part_same(HeapTuple old, HeapTuple new, TupleDesc desc,
-		  const char *const *columns)
-{
-	for (; *columns; columns++)
-		if (!part_equal(old, new, desc, *columns))
-			return false;
-	return true;
-}
-
-/* Codes that a part cannot have (MC008). */
-static void
-part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc)
-{
-	static const struct
-	{
-		PartTable	table;
-		const char *column;
-		const char *list;
-	}			coded[] = {
-		{PART_ITEM, "role", "item_role"},
-		{PART_RISK, "likelihood", "likelihood"},
-		{PART_RISK, "impact", "impact"},
-		{PART_TASK, "phase", "task_phase"},
-		{PART_TASK, "status", "task_status"},
-		{PART_TASK, "object_kind", "object_kind"},
-		{PART_CHECK, "kind", "check_kind"},
-		{PART_CHECK, "stage", "check_stage"},
-		{PART_LINK, "relation", "link_relation"},
-	};
-
-	for (size_t i = 0; i < lengthof(coded); i++)
-	{
-		bool		isnull;
-		Datum		value;
-
-		if (coded[i].table != table)
-			continue;
-		value = part_value(tuple, desc, coded[i].column, &isnull);
-		if (!isnull)
-			code_check(coded[i].list, value, coded[i].column);
-	}
 }
 
 static HeapTuple
@@ -331,15 +286,19 @@ stamp_check(HeapTuple old, HeapTuple new, TupleDesc desc, Status status)
 	return new;
 }
 
-/* Who wrote a row that somebody simply writes. */
+/* Who wrote a row that somebody simply writes, and when. */
 static HeapTuple
-stamp_author(HeapTuple old, HeapTuple new, TupleDesc desc, const char *column)
+stamp_author(HeapTuple old, HeapTuple new, TupleDesc desc, const char *column,
+			 const char *when)
 {
 	bool		isnull;
 
 	part_value(new, desc, column, &isnull);
 	if (old == NULL && isnull)
 		new = part_stamp_actor(new, desc, column);
+	if (old == NULL)
+		new = part_set(new, desc, when,
+					   TimestampTzGetDatum(GetCurrentTimestamp()), false);
 	return new;
 }
 
@@ -386,7 +345,11 @@ part_stamp(PG_FUNCTION_ARGS)
 		(void) part_lock(old_id);
 
 	if (new)
+	{
 		part_check_codes(part_table(trigdata->tg_relation), new, desc);
+		part_check_values(part_table(trigdata->tg_relation), new,
+						  trigdata->tg_relation);
+	}
 	if (new)
 		switch (part_table(trigdata->tg_relation))
 		{
@@ -400,10 +363,10 @@ part_stamp(PG_FUNCTION_ARGS)
 				new = stamp_check(old, new, desc, status);
 				break;
 			case PART_COMMENT:
-				new = stamp_author(old, new, desc, "author_id");
+				new = stamp_author(old, new, desc, "author_id", "created_at");
 				break;
 			case PART_WAIVER:
-				new = stamp_author(old, new, desc, "waived_by_id");
+				new = stamp_author(old, new, desc, "waived_by_id", "waived_at");
 				break;
 			default:
 				break;
@@ -494,198 +457,6 @@ edit_compare(const void *a, const void *b)
 	return x->ordinal - y->ordinal;
 }
 
-/* Whether a row is part of the plan that an approval seals. */
-static bool
-row_is_plan(PartTable table, HeapTuple tuple, TupleDesc desc)
-{
-	switch (table)
-	{
-		case PART_ITEM:
-		case PART_RISK:
-			return true;
-		case PART_TASK:
-			return !part_true(tuple, desc, "is_condition") &&
-				!part_is(tuple, desc, "phase", "follow_up");
-		case PART_CHECK:
-			return part_true(tuple, desc, "is_planned");
-		case PART_LINK:
-			return part_is(tuple, desc, "relation", "depends_on");
-		case PART_COMMENT:
-		case PART_WAIVER:
-		case PART_OTHER:
-			return false;
-	}
-	return false;
-}
-
-/* Whether an edit touches what an approval seals. */
-static bool
-edit_is_plan(PartTable table, const PartEdit *edit, TupleDesc desc)
-{
-	static const char *const plan_columns[][8] = {
-		[PART_ITEM] = {"ci_id", "role", "version_before", "version_after", NULL},
-		[PART_RISK] = {"description", "likelihood", "impact", "mitigation", NULL},
-		[PART_TASK] = {"phase", "position", "title", "description",
-		"object_kind", "object_name", "is_condition", NULL},
-		[PART_CHECK] = {"kind", "stage", "title", "expected", "is_required", NULL},
-		[PART_COMMENT] = {NULL},
-		[PART_LINK] = {"relation", "target_change_id", "target", NULL},
-		[PART_WAIVER] = {NULL},
-		[PART_OTHER] = {NULL},
-	};
-
-	if (!(edit->old && row_is_plan(table, edit->old, desc)) &&
-		!(edit->new && row_is_plan(table, edit->new, desc)))
-		return false;
-	return !(edit->old && edit->new) ||
-		!part_same(edit->old, edit->new, desc, plan_columns[table]);
-}
-
-/* Nobody writes in another's name. */
-static void
-edit_check_person(const PartEdit *edit, TupleDesc desc, Relation rel,
-				  const char *column)
-{
-	bool		isnull;
-	Datum		person;
-
-	if (edit->new == NULL ||
-		(edit->old && part_equal(edit->old, edit->new, desc, column)))
-		return;
-	person = part_value(edit->new, desc, column, &isnull);
-	if (!isnull && DatumGetInt64(person) != actor_person())
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
-				 errmsg("%s of %s is always who acts", column,
-						RelationGetRelationName(rel)),
-				 errhint("Leave the column out: it is filled in."),
-				 errtablecol(rel, SPI_fnumber(desc, column))));
-}
-
-static void
-edit_check_time(const PartEdit *edit, TupleDesc desc, Relation rel,
-				const char *column)
-{
-	bool		isnull;
-	Datum		at;
-
-	if (edit->new == NULL)
-		return;
-	at = part_value(edit->new, desc, column, &isnull);
-	if (!isnull && DatumGetTimestampTz(at) > GetCurrentTimestamp())
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-				 errmsg("%s of %s lies in the future", column,
-						RelationGetRelationName(rel)),
-				 errtablecol(rel, SPI_fnumber(desc, column))));
-}
-
-static void
-progress_error(const char *what, int64 change_id, const char *status,
-			   const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_MC_ILLEGAL_TRANSITION), err_as_caller(),
-			 errmsg("%s: change " INT64_FORMAT " is %s", what, change_id,
-					status),
-			 errhint("%s", hint)));
-}
-
-/* What the edit of a part may not do in this status, whatever the model. */
-static void
-edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
-		   Relation rel, Status status, const ChangeModel *model,
-		   TimestampTz begun)
-{
-	const char *code = status_code(status);
-	bool		over = status == STATUS_CLOSED || status == STATUS_CANCELLED;
-
-	if (edit_is_plan(table, edit, desc) &&
-		(over || status == STATUS_REJECTED ||
-		 (status >= STATUS_IN_PROGRESS && !model->documented_after)))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
-				 errmsg("the plan of change " INT64_FORMAT " is frozen: it is %s",
-						edit->change_id, code),
-				 errdetail("%s belongs to the plan.",
-						   RelationGetRelationName(rel)),
-				 status == STATUS_REJECTED ?
-				 errhint("changemgmt.revise() takes it back to draft.") :
-				 errhint("What turned out differently goes into comments; further work is a change of its own (changemgmt.copy_change())."),
-				 errtable(rel)));
-
-	if (table == PART_TASK)
-	{
-		edit_check_person(edit, desc, rel, "done_by_id");
-		edit_check_time(edit, desc, rel, "done_at");
-		if (edit->new && part_is(edit->new, desc, "status", "skipped"))
-		{
-			bool		isnull;
-			Datum		reason = part_value(edit->new, desc, "status_reason",
-											&isnull);
-
-			if (isnull || TextDatumGetCString(reason)[0] == '\0')
-				ereport(ERROR,
-						(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-						 errmsg("a task is skipped without a reason"),
-						 errhint("changemgmt.skip_task(task_id, reason) takes it.")));
-		}
-		if (edit->new &&
-			(edit->old ? !part_equal(edit->old, edit->new, desc, "status") :
-			 !part_is(edit->new, desc, "status", "open")))
-		{
-			if (over && !part_is(edit->new, desc, "phase", "follow_up"))
-				progress_error("a task cannot move any more", edit->change_id,
-							   code, "Only follow-up tasks go on after the end.");
-			if (part_is(edit->new, desc, "phase", "implementation") &&
-				status != STATUS_IN_PROGRESS)
-				progress_error("implementation tasks move while work is under way",
-							   edit->change_id, code,
-							   "changemgmt.start() begins the work.");
-			if (part_is(edit->new, desc, "phase", "preparation") &&
-				status >= STATUS_IN_PROGRESS && !model->documented_after)
-				progress_error("preparation is over", edit->change_id, code,
-							   "What was left out is said in a comment.");
-		}
-	}
-	else if (table == PART_CHECK)
-	{
-		static const char *const result[] = {
-			"passed", "observed", "checked_by_id", "checked_at", NULL
-		};
-		bool		isnull = true;
-
-		edit_check_person(edit, desc, rel, "checked_by_id");
-		edit_check_time(edit, desc, rel, "checked_at");
-		if (edit->new)
-			part_value(edit->new, desc, "passed", &isnull);
-		if (edit->old && edit->new)
-			isnull = part_same(edit->old, edit->new, desc, result);
-		if (!isnull && (status < STATUS_IN_PROGRESS || over))
-			progress_error("there is nothing to verify", edit->change_id, code,
-						   "Checks are recorded from start until close.");
-		if (!isnull)
-		{
-			Datum		at = part_value(edit->new, desc, "checked_at", &isnull);
-
-			if (!isnull && DatumGetTimestampTz(at) < begun)
-				ereport(ERROR,
-						(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-						 errmsg("checked_at of a check lies before the work on change " INT64_FORMAT " began",
-								edit->change_id)));
-		}
-		if (edit->new == NULL && status >= STATUS_IN_PROGRESS)
-			ereport(ERROR,
-					(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
-					 errmsg("evidence is not deleted"),
-					 errhint("changemgmt.record_check() records a later result of the same check.")));
-	}
-	else if (table == PART_COMMENT)
-		edit_check_person(edit, desc, rel, "author_id");
-	else if (table == PART_WAIVER)
-		edit_check_person(edit, desc, rel, "waived_by_id");
-}
-
 /* {"table": [{"op": ..., ...}, ...]} for the edits of one change. */
 static Jsonb *
 edits_jsonb(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
@@ -750,7 +521,7 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	touched.plan = false;
 	touched.done = false;
 	for (int i = 0; i < count && !touched.plan; i++)
-		touched.plan = edit_is_plan(table, &edits[i], desc);
+		touched.plan = part_edit_is_plan(table, &edits[i], desc);
 
 	SPI_connect();
 	parts_touched = &touched;
@@ -777,7 +548,7 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 		if (isnull)
 			begun = DT_NOEND;
 		for (int i = 0; i < count; i++)
-			edit_judge(table, &edits[i], desc, rel, status, model, begun);
+			part_edit_judge(table, &edits[i], desc, rel, status, model, begun);
 	}
 	SPI_finish();
 }

@@ -12,6 +12,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -76,6 +77,23 @@ is_new(const ChangeRow *old, const ChangeRow *new, ChangeColumn column)
 	return old == NULL || !change_column_equal(old, new, column);
 }
 
+static void
+check_affects(Datum affects)
+{
+	Datum	   *elements;
+	bool	   *isnull;
+	int			count;
+
+	deconstruct_array(DatumGetArrayTypeP(affects), TEXTOID, -1, false,
+					  TYPALIGN_INT, &elements, &isnull, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (isnull[i])
+			malformed(CH_affects, "has a null in it");
+		code_check("affects", elements[i], "affects");
+	}
+}
+
 void
 change_check_codes(const ChangeRow *old, const ChangeRow *new)
 {
@@ -86,6 +104,8 @@ change_check_codes(const ChangeRow *old, const ChangeRow *new)
 		if (!new->isnull[coded[i].column] && is_new(old, new, coded[i].column))
 			code_check(coded[i].list, new->value[coded[i].column],
 					   change_column_names[coded[i].column]);
+	if (!change_is_null(new, affects) && is_new(old, new, CH_affects))
+		check_affects(new->value[CH_affects]);
 }
 
 static bool

@@ -235,7 +235,7 @@ verb_take(ChangeRow *row, Verb verb, const VerbValues *values)
 	verb_call = &call;
 	PG_TRY();
 	{
-		kept_plan_execute(&function->update, arguments, nulls, 0);
+		kept_plan_execute_input(&function->update, arguments, nulls, 0);
 	}
 	PG_FINALLY();
 	{

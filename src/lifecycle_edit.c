@@ -46,46 +46,44 @@ static const struct
 	{"team", CH_team_id, team_id},
 };
 
-/* Keys that become rows of parts, and how. */
+/* Keys that become rows of parts: the keys of an element, and how. */
 static struct
 {
 	const char *key;
+	const char *fields[9];
+	const char *text_is;		/* the field that a string alone stands for */
 	KeptPlan	insert;
 }			parts[] = {
-	{"items", {
+	{"items", {"ci", "role", "version_before", "version_after", NULL}, "ci", {
 			"INSERT INTO changemgmt.change_item (change_id, ci_id, role, version_before, version_after)"
-			" SELECT $1, changemgmt.ci_id(CASE pg_catalog.jsonb_typeof(e)"
-			"  WHEN 'object' THEN e OPERATOR(pg_catalog.->>) 'ci'"
-			"  ELSE e OPERATOR(pg_catalog.#>>) '{}' END),"
+			" SELECT $1, changemgmt.ci_id(e OPERATOR(pg_catalog.->>) 'ci'),"
 			" COALESCE(e OPERATOR(pg_catalog.->>) 'role', 'changed'),"
 			" e OPERATOR(pg_catalog.->>) 'version_before',"
 			" e OPERATOR(pg_catalog.->>) 'version_after'"
 			" FROM pg_catalog.jsonb_array_elements($2) AS e",
 	2, {INT8OID, JSONBOID}, NULL}},
-	{"risks", {
+	{"risks", {"description", "likelihood", "impact", "mitigation", NULL}, NULL, {
 			"INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact, mitigation)"
 			" SELECT $1, r.description, r.likelihood, r.impact, r.mitigation"
 			" FROM pg_catalog.jsonb_populate_recordset(NULL::changemgmt.change_risk, $2) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
-	{"tasks", {
+	{"tasks", {"title", "phase", "position", "description", "assignee",
+			"object_kind", "object_name", NULL}, "title", {
 			"INSERT INTO changemgmt.change_task (change_id, phase, position, title,"
 			" description, object_kind, object_name, assignee_id)"
 			" SELECT $1, COALESCE(r.phase, 'implementation'),"
 			" COALESCE(r.position, n::pg_catalog.int4), r.title, r.description,"
-			" r.object_kind, r.object_name, r.assignee_id"
+			" r.object_kind, r.object_name,"
+			" changemgmt.person_id(e OPERATOR(pg_catalog.->>) 'assignee')"
 			" FROM pg_catalog.jsonb_array_elements($2) WITH ORDINALITY AS e(e, n),"
-			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_task,"
-			"  CASE pg_catalog.jsonb_typeof(e) WHEN 'object' THEN e"
-			"  ELSE pg_catalog.jsonb_build_object('title', e) END) AS r",
+			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_task, e) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
-	{"checks", {
+	{"checks", {"title", "kind", "stage", "expected", "is_required", NULL}, "title", {
 			"INSERT INTO changemgmt.change_check (change_id, kind, stage, title, expected, is_required)"
 			" SELECT $1, COALESCE(r.kind, 'functional'), COALESCE(r.stage, 'immediate'),"
 			" r.title, r.expected, COALESCE(r.is_required, true)"
 			" FROM pg_catalog.jsonb_array_elements($2) AS e,"
-			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check,"
-			"  CASE pg_catalog.jsonb_typeof(e) WHEN 'object' THEN e"
-			"  ELSE pg_catalog.jsonb_build_object('title', e) END) AS r",
+			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check, e) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
 };
 
@@ -250,15 +248,25 @@ document_columns(Jsonb *document, bool creation, Jsonb *attributes)
 			continue;
 
 		column = column_by_name(key);
-		if (column == CH_attributes && value.type != jbvNull)
+		if (column == CH_attributes && value.type == jbvNull)
+		{
+			jsonb_push_key(&state, key);
+			pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+			pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+			continue;
+		}
+		if (column == CH_attributes)
 		{
 			if (value.type != jbvBinary ||
 				!JsonContainerIsObject(value.val.binary.data))
 				ereport(ERROR,
 						(errcode(ERRCODE_MC_INVALID_INPUT),
 						 errmsg("\"attributes\" is not an object")));
-			JsonbToJsonbValue(merge_patch(attributes, JsonbValueToJsonb(&value)),
-							  &value);
+			/* a patch drops nulls; what is created is stored as it came */
+			if (!creation)
+				JsonbToJsonbValue(merge_patch(attributes,
+											  JsonbValueToJsonb(&value)),
+								  &value);
 		}
 		if (column >= 0 &&
 			(column_is_content(column) ||
@@ -339,6 +347,71 @@ column_list(const char *prefix, bool creation)
 }
 
 static void
+element_error(int part, const char *problem)
+{
+	StringInfoData fields;
+
+	initStringInfo(&fields);
+	for (const char *const *field = parts[part].fields; *field; field++)
+		text_list_add(&fields, *field);
+	ereport(ERROR,
+			(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+			 errmsg("\"%s\": %s", parts[part].key, problem),
+			 parts[part].text_is ?
+			 errhint("An element is a %s, or an object of %s.",
+					 parts[part].text_is, fields.data) :
+			 errhint("An element is an object of %s.", fields.data)));
+}
+
+/* The elements of a part as objects with known keys, so that nothing is lost. */
+static Jsonb *
+part_elements(int part, JsonbContainer *array)
+{
+	JsonbParseState *state = NULL;
+	JsonbIterator *it = JsonbIteratorInit(array);
+	JsonbIteratorToken token;
+	JsonbValue	element;
+
+	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
+	{
+		JsonbIterator *fields;
+		JsonbValue	value;
+
+		if (token != WJB_ELEM)
+			continue;
+		if (element.type == jbvString && parts[part].text_is)
+		{
+			pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+			jsonb_push_value(&state, parts[part].text_is, &element);
+			pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+			continue;
+		}
+		if (element.type != jbvBinary ||
+			!JsonContainerIsObject(element.val.binary.data))
+			element_error(part, "an element is neither a text nor an object");
+		fields = JsonbIteratorInit(element.val.binary.data);
+		while ((token = JsonbIteratorNext(&fields, &value, true)) != WJB_DONE)
+		{
+			bool		known = false;
+
+			if (token != WJB_KEY)
+				continue;
+			for (const char *const *field = parts[part].fields; *field; field++)
+				known |= strlen(*field) == (size_t) value.val.string.len &&
+					strncmp(*field, value.val.string.val,
+							value.val.string.len) == 0;
+			if (!known)
+				element_error(part, psprintf("an element has no \"%.*s\"",
+											 value.val.string.len,
+											 value.val.string.val));
+		}
+		pushJsonbValue(&state, WJB_ELEM, &element);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+}
+
+static void
 parts_insert(int64 change_id, Jsonb *document)
 {
 	for (size_t i = 0; i < lengthof(parts); i++)
@@ -356,8 +429,8 @@ parts_insert(int64 change_id, Jsonb *document)
 		if (JsonContainerSize(value.val.binary.data) == 0)
 			continue;
 		arguments[0] = Int64GetDatum(change_id);
-		arguments[1] = JsonbPGetDatum(JsonbValueToJsonb(&value));
-		kept_plan_execute(&parts[i].insert, arguments, NULL, 0);
+		arguments[1] = JsonbPGetDatum(part_elements(i, value.val.binary.data));
+		kept_plan_execute_input(&parts[i].insert, arguments, NULL, 0);
 	}
 }
 
@@ -506,7 +579,7 @@ create_change_from(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_MC_INVALID_INPUT),
 				 errmsg("a change needs a title"),
 				 errhint("changemgmt.create_change(title => '...', ...)")));
-	kept_plan_execute(&insert, &argument, NULL, 0);
+	kept_plan_execute_input(&insert, &argument, NULL, 0);
 	if (SPI_processed == 0)
 	{
 		/* somebody else sent the same at the same time */
@@ -555,7 +628,7 @@ edit_change(PG_FUNCTION_ARGS)
 	arguments[0] = row.value[CH_id];
 	arguments[1] = JsonbPGetDatum(document_columns(patch, false,
 												   DatumGetJsonbP(row.value[CH_attributes])));
-	kept_plan_execute(&update, arguments, NULL, 0);
+	kept_plan_execute_input(&update, arguments, NULL, 0);
 	if (SPI_processed == 1)
 		change_row_read(&row, SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
 	result = lifecycle_state(&row);
@@ -628,7 +701,7 @@ copy_change(PG_FUNCTION_ARGS)
 	arguments[1] = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
 	nulls[1] = PG_ARGISNULL(1) ? 'n' : ' ';
 	arguments[2] = CStringGetTextDatum(status_code(model->first_status));
-	kept_plan_execute(&insert, arguments, nulls, 0);
+	kept_plan_execute_input(&insert, arguments, nulls, 0);
 	arguments[1] = spi_first_value(1, &isnull);
 	for (size_t i = 0; i < lengthof(copies); i++)
 		kept_plan_execute(&copies[i], arguments, NULL, 0);

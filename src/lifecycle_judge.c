@@ -423,6 +423,12 @@ judge_insert(const Transition *t)
 		if (!good)
 			kept_by_engine(row, i, "The extension keeps it; leave the column out.");
 	}
+	if (!change_is_null(row, author_id) &&
+		change_int64(row, author_id) != actor_person())
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+				 errmsg("the author of a change is always who acts"),
+				 errhint("Leave author_id out: it is filled in. Who asks for the change is its requester.")));
 	if (change_is_null(row, requester_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),

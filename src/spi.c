@@ -128,6 +128,45 @@ kept_plan_execute(KeptPlan *kept, Datum *values, const char *nulls, long limit)
 }
 
 int
+kept_plan_execute_input(KeptPlan *kept, Datum *values, const char *nulls,
+						long limit)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ErrorContextCallback *context = error_context_stack;
+	volatile int result = 0;
+
+	PG_TRY();
+	{
+		result = kept_plan_execute(kept, values, nulls, limit);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+		int			class;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		class = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+		if (class != ERRCODE_DATA_EXCEPTION &&
+			class != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+			PG_RE_THROW();
+		FlushErrorState();
+		error_context_stack = context;
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("%s", error->message),
+				 /* the whole row, as null and check constraints show it, is no help */
+				 error->detail &&
+				 error->sqlerrcode != ERRCODE_NOT_NULL_VIOLATION &&
+				 error->sqlerrcode != ERRCODE_CHECK_VIOLATION ?
+				 errdetail("%s", error->detail) : 0,
+				 error->hint ? errhint("%s", error->hint) : 0));
+	}
+	PG_END_TRY();
+	return result;
+}
+
+int
 err_as_caller(void)
 {
 	if (kept_plan_depth > 0)

@@ -26,6 +26,14 @@ extern int	kept_plan_execute(KeptPlan *kept, Datum *values,
 							  const char *nulls, long limit);
 
 /*
+ * The same for a statement that puts a client's values in: what the server
+ * says of them (wrong type, out of range, a constraint) becomes MC008, with
+ * its words but without the statement.
+ */
+extern int	kept_plan_execute_input(KeptPlan *kept, Datum *values,
+									const char *nulls, long limit);
+
+/*
  * In an ereport: leave the extension's own statements out of the CONTEXT.
  * What the caller does shows; that a verb is an UPDATE inside does not.
  */

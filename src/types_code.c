@@ -187,6 +187,13 @@ static const Code likelihood_codes[] = {
 	{"high", "High", NULL},
 };
 
+static const Code affects_codes[] = {
+	{"clients", "Clients", NULL},
+	{"customers", "Customers", NULL},
+	{"business", "Business", NULL},
+	{"internal_staff", "Internal Staff", NULL},
+};
+
 static const Code task_status_codes[] = {
 	{"open", "Open", "Still to be done."},
 	{"done", "Done", "Somebody did it."},
@@ -220,6 +227,7 @@ static const CodeList code_lists[] = {
 	CODE_LIST("seat", seat_codes),
 	CODE_LIST("likelihood", likelihood_codes),
 	CODE_LIST("impact", likelihood_codes),
+	CODE_LIST("affects", affects_codes),
 	CODE_LIST("task_status", task_status_codes),
 	CODE_LIST("item_role", item_role_codes),
 };
@@ -313,7 +321,7 @@ code_check(const char *list_name, Datum value, const char *column)
 		appendStringInfo(&codes, "%s%s", i > 0 ? ", " : "", list->codes[i].code);
 	ereport(ERROR,
 			(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-			 errmsg("\"%s\" is not a %s", text_to_cstring(t), column),
+			 errmsg("\"%s\" is no value of %s", text_to_cstring(t), column),
 			 errhint("It is one of %s.", codes.data)));
 }
 

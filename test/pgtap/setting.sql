@@ -134,7 +134,8 @@ $$
 		regexp_matches(pg_get_constraintdef(c.oid), '''([^'']*)''', 'g')
 			WITH ORDINALITY AS x (m, ord)
 	WHERE c.conrelid = relation AND c.contype = 'c' AND a.attname = col
-		AND cardinality(c.conkey) = 1 AND pg_get_constraintdef(c.oid) ~ '= ANY'
+		AND cardinality(c.conkey) = 1
+		AND pg_get_constraintdef(c.oid) ~ '= ANY|<@'
 $$;
 
 CREATE TEMP TABLE listed AS
@@ -159,6 +160,7 @@ CREATE TEMP TABLE listed AS
 		('seat', 'board_member', 'seat'),
 		('likelihood', 'change_risk', 'likelihood'),
 		('impact', 'change_risk', 'impact'),
+		('affects', 'change', 'affects'),
 		('task_status', 'change_task', 'status'),
 		('item_role', 'change_item', 'role')) AS v (list, relation, col);
 

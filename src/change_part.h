@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * change_part.h
+ *	  Parts of a change, between change_part.c and change_part_rule.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CHANGEMGMT_CHANGE_PART_H
+#define CHANGEMGMT_CHANGE_PART_H
+
+#include "access/htup.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "model.h"
+#include "types_code.h"
+
+typedef enum PartTable
+{
+	PART_ITEM,
+	PART_RISK,
+	PART_TASK,
+	PART_CHECK,
+	PART_COMMENT,
+	PART_LINK,
+	PART_WAIVER,
+	PART_OTHER					/* parts of later rooms: never plan */
+} PartTable;
+
+/* What happened to one row of a part, for one change. */
+typedef struct PartEdit
+{
+	int64		change_id;
+	int			ordinal;		/* order within the statement */
+	HeapTuple	old;			/* NULL for a new row */
+	HeapTuple	new;			/* NULL for a deleted row */
+} PartEdit;
+
+/* Columns of a part's row, by name. */
+extern PartTable part_table(Relation rel);
+extern Datum part_value(HeapTuple tuple, TupleDesc desc, const char *column,
+						bool *isnull);
+extern int64 part_change_id(HeapTuple tuple, TupleDesc desc);
+extern bool part_equal(HeapTuple a, HeapTuple b, TupleDesc desc,
+					   const char *column);
+extern bool part_same(HeapTuple old, HeapTuple new, TupleDesc desc,
+					  const char *const *columns);
+extern bool part_is(HeapTuple tuple, TupleDesc desc, const char *column,
+					const char *code);
+extern bool part_true(HeapTuple tuple, TupleDesc desc, const char *column);
+
+/* MC008 for what no part can hold. */
+extern void part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc);
+extern void part_check_values(PartTable table, HeapTuple tuple, Relation rel);
+/* Whether an edit touches what an approval seals. */
+extern bool part_edit_is_plan(PartTable table, const PartEdit *edit,
+							  TupleDesc desc);
+/*
+ * What an edit may not do in this status: MC001, MC003, MC005, MC006, MC008.
+ * begun is actual_start, or the end of time where work has not begun.
+ */
+extern void part_edit_judge(PartTable table, const PartEdit *edit,
+							TupleDesc desc, Relation rel, Status status,
+							const ChangeModel *model, TimestampTz begun);
+
+#endif							/* CHANGEMGMT_CHANGE_PART_H */

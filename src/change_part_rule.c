@@ -1,0 +1,378 @@
+/*-------------------------------------------------------------------------
+ *
+ * change_part_rule.c
+ *	  What a part may hold, and what an edit of it may do.
+ *
+ * Values are checked before a row is stored, edits afterwards, under the lock
+ * of the change and with the status that it has then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "change.h"
+#include "change_part.h"
+#include "compat.h"
+#include "errors.h"
+#include "person.h"
+#include "spi.h"
+
+/* ----------------------------------------------------------------
+ * Values
+ * ---------------------------------------------------------------- */
+
+/* Codes that a part cannot have (MC008). */
+void
+part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc)
+{
+	static const struct
+	{
+		PartTable	table;
+		const char *column;
+		const char *list;
+	}			coded[] = {
+		{PART_ITEM, "role", "item_role"},
+		{PART_RISK, "likelihood", "likelihood"},
+		{PART_RISK, "impact", "impact"},
+		{PART_TASK, "phase", "task_phase"},
+		{PART_TASK, "status", "task_status"},
+		{PART_TASK, "object_kind", "object_kind"},
+		{PART_CHECK, "kind", "check_kind"},
+		{PART_CHECK, "stage", "check_stage"},
+		{PART_LINK, "relation", "link_relation"},
+	};
+
+	for (size_t i = 0; i < lengthof(coded); i++)
+	{
+		bool		isnull;
+		Datum		value;
+
+		if (coded[i].table != table)
+			continue;
+		value = part_value(tuple, desc, coded[i].column, &isnull);
+		if (!isnull)
+			code_check(coded[i].list, value, coded[i].column);
+	}
+}
+
+static void
+part_malformed(Relation rel, const char *column, const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+			 errmsg("%s of %s %s", column, RelationGetRelationName(rel), problem),
+			 errtablecol(rel, SPI_fnumber(RelationGetDescr(rel), column))));
+}
+
+static bool
+part_blank(HeapTuple tuple, TupleDesc desc, const char *column)
+{
+	bool		isnull;
+	Datum		value = part_value(tuple, desc, column, &isnull);
+	char	   *string;
+
+	if (isnull)
+		return true;
+	string = TextDatumGetCString(value);
+	return strspn(string, " \t\r\n") == strlen(string);
+}
+
+/* Values that no part can have (MC008), in words that help. */
+void
+part_check_values(PartTable table, HeapTuple tuple, Relation rel)
+{
+	static const struct
+	{
+		PartTable	table;
+		const char *column;
+		bool		is_text;
+	}			needed[] = {
+		{PART_ITEM, "ci_id", false},
+		{PART_RISK, "description", true},
+		{PART_RISK, "likelihood", true},
+		{PART_RISK, "impact", true},
+		{PART_TASK, "title", true},
+		{PART_CHECK, "title", true},
+		{PART_COMMENT, "body", true},
+		{PART_LINK, "relation", true},
+		{PART_WAIVER, "requirement", true},
+		{PART_WAIVER, "reason", true},
+	};
+	static KeptPlan exists = {
+		"SELECT FROM changemgmt.change WHERE id OPERATOR(pg_catalog.=) $1",
+		1, {INT8OID}, NULL
+	};
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+
+	for (size_t i = 0; i < lengthof(needed); i++)
+	{
+		if (needed[i].table != table)
+			continue;
+		part_value(tuple, desc, needed[i].column, &isnull);
+		if (isnull)
+			part_malformed(rel, needed[i].column, "is null");
+		if (needed[i].is_text && part_blank(tuple, desc, needed[i].column))
+			part_malformed(rel, needed[i].column, "is empty");
+	}
+	if (table == PART_TASK)
+	{
+		part_value(tuple, desc, "object_kind", &isnull);
+		if (!isnull && part_blank(tuple, desc, "object_name"))
+			part_malformed(rel, "object_name", "is needed with object_kind");
+	}
+	else if (table == PART_LINK)
+	{
+		bool		no_target;
+		Datum		at;
+		Datum		target = part_value(tuple, desc, "target_change_id", &isnull);
+
+		part_value(tuple, desc, "target", &no_target);
+		if (isnull == no_target)
+			part_malformed(rel, "target",
+						   isnull ? "is missing: a change or a text" :
+						   "is given twice: as a change and as a text");
+		if (!no_target && part_blank(tuple, desc, "target"))
+			part_malformed(rel, "target", "is empty");
+		if (!isnull)
+		{
+			if (DatumGetInt64(target) == part_change_id(tuple, desc))
+				part_malformed(rel, "target_change_id", "is the change itself");
+			SPI_connect();
+			kept_plan_execute(&exists, &target, NULL, 1);
+			if (SPI_processed == 0)
+				part_malformed(rel, "target_change_id",
+							   "is no change that exists");
+			SPI_finish();
+		}
+		at = part_value(tuple, desc, "occurred_at", &isnull);
+		if (!isnull && TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(at)))
+			part_malformed(rel, "occurred_at", "is infinite");
+	}
+}
+
+/* ----------------------------------------------------------------
+ * Edits
+ * ---------------------------------------------------------------- */
+
+/* Whether a row is part of the plan that an approval seals. */
+static bool
+row_is_plan(PartTable table, HeapTuple tuple, TupleDesc desc)
+{
+	switch (table)
+	{
+		case PART_ITEM:
+		case PART_RISK:
+			return true;
+		case PART_TASK:
+			return !part_true(tuple, desc, "is_condition") &&
+				!part_is(tuple, desc, "phase", "follow_up");
+		case PART_CHECK:
+			return part_true(tuple, desc, "is_planned");
+		case PART_LINK:
+			return part_is(tuple, desc, "relation", "depends_on");
+		case PART_COMMENT:
+		case PART_WAIVER:
+		case PART_OTHER:
+			return false;
+	}
+	return false;
+}
+
+/* Whether an edit touches what an approval seals. */
+bool
+part_edit_is_plan(PartTable table, const PartEdit *edit, TupleDesc desc)
+{
+	static const char *const plan_columns[][8] = {
+		[PART_ITEM] = {"ci_id", "role", "version_before", "version_after", NULL},
+		[PART_RISK] = {"description", "likelihood", "impact", "mitigation", NULL},
+		[PART_TASK] = {"phase", "position", "title", "description",
+		"object_kind", "object_name", "is_condition", NULL},
+		[PART_CHECK] = {"kind", "stage", "title", "expected", "is_required", NULL},
+		[PART_COMMENT] = {NULL},
+		[PART_LINK] = {"relation", "target_change_id", "target", NULL},
+		[PART_WAIVER] = {NULL},
+		[PART_OTHER] = {NULL},
+	};
+
+	if (!(edit->old && row_is_plan(table, edit->old, desc)) &&
+		!(edit->new && row_is_plan(table, edit->new, desc)))
+		return false;
+	return !(edit->old && edit->new) ||
+		!part_same(edit->old, edit->new, desc, plan_columns[table]);
+}
+
+/* Nobody writes in another's name. */
+static void
+edit_check_person(const PartEdit *edit, TupleDesc desc, Relation rel,
+				  const char *column)
+{
+	bool		isnull;
+	Datum		person;
+
+	if (edit->new == NULL ||
+		(edit->old && part_equal(edit->old, edit->new, desc, column)))
+		return;
+	person = part_value(edit->new, desc, column, &isnull);
+	if (!isnull && DatumGetInt64(person) != actor_person())
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+				 errmsg("%s of %s is always who acts", column,
+						RelationGetRelationName(rel)),
+				 errhint("Leave the column out: it is filled in."),
+				 errtablecol(rel, SPI_fnumber(desc, column))));
+}
+
+/* What somebody wrote only the same person changes or takes back. */
+static void
+edit_check_author(const PartEdit *edit, TupleDesc desc, Relation rel,
+				  const char *column, const char *when)
+{
+	bool		isnull = false;
+	Datum		author;
+
+	edit_check_person(edit, desc, rel, column);
+	if (edit->old == NULL)
+		return;
+	author = part_value(edit->old, desc, column, &isnull);
+	if (isnull || DatumGetInt64(author) != actor_person())
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+				 errmsg("a row of %s changes only by who wrote it",
+						RelationGetRelationName(rel)),
+				 errhint("Add one of your own."),
+				 errtable(rel)));
+	if (edit->new && (!part_equal(edit->old, edit->new, desc, when) ||
+					  !part_equal(edit->old, edit->new, desc, column)))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+				 errmsg("%s and %s of %s do not change", column, when,
+						RelationGetRelationName(rel)),
+				 errtable(rel)));
+}
+
+static void
+edit_check_time(const PartEdit *edit, TupleDesc desc, Relation rel,
+				const char *column)
+{
+	bool		isnull;
+	Datum		at;
+
+	if (edit->new == NULL)
+		return;
+	at = part_value(edit->new, desc, column, &isnull);
+	if (!isnull && DatumGetTimestampTz(at) > GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("%s of %s lies in the future", column,
+						RelationGetRelationName(rel)),
+				 errtablecol(rel, SPI_fnumber(desc, column))));
+}
+
+static void
+progress_error(const char *what, int64 change_id, const char *status,
+			   const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_MC_ILLEGAL_TRANSITION), err_as_caller(),
+			 errmsg("%s: change " INT64_FORMAT " is %s", what, change_id,
+					status),
+			 errhint("%s", hint)));
+}
+
+/* What the edit of a part may not do in this status, whatever the model. */
+void
+part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
+		   Relation rel, Status status, const ChangeModel *model,
+		   TimestampTz begun)
+{
+	const char *code = status_code(status);
+	bool		over = status == STATUS_CLOSED || status == STATUS_CANCELLED;
+
+	if (part_edit_is_plan(table, edit, desc) &&
+		(over || status == STATUS_REJECTED ||
+		 (status >= STATUS_IN_PROGRESS && !model->documented_after)))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+				 errmsg("the plan of change " INT64_FORMAT " is frozen: it is %s",
+						edit->change_id, code),
+				 errdetail("%s belongs to the plan.",
+						   RelationGetRelationName(rel)),
+				 status == STATUS_REJECTED ?
+				 errhint("changemgmt.revise() takes it back to draft.") :
+				 errhint("What turned out differently goes into comments; further work is a change of its own (changemgmt.copy_change())."),
+				 errtable(rel)));
+
+	if (table == PART_TASK)
+	{
+		edit_check_person(edit, desc, rel, "done_by_id");
+		edit_check_time(edit, desc, rel, "done_at");
+		if (edit->new && part_is(edit->new, desc, "status", "skipped"))
+		{
+			if (part_blank(edit->new, desc, "status_reason"))
+				ereport(ERROR,
+						(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+						 errmsg("a task is skipped without a reason"),
+						 errhint("changemgmt.skip_task(task_id, reason) takes it.")));
+		}
+		if (edit->new &&
+			(edit->old ? !part_equal(edit->old, edit->new, desc, "status") :
+			 !part_is(edit->new, desc, "status", "open")))
+		{
+			if (over && !part_is(edit->new, desc, "phase", "follow_up"))
+				progress_error("a task cannot move any more", edit->change_id,
+							   code, "Only follow-up tasks go on after the end.");
+			if (part_is(edit->new, desc, "phase", "implementation") &&
+				status != STATUS_IN_PROGRESS)
+				progress_error("implementation tasks move while work is under way",
+							   edit->change_id, code,
+							   "changemgmt.start() begins the work.");
+			if (part_is(edit->new, desc, "phase", "preparation") &&
+				status >= STATUS_IN_PROGRESS && !model->documented_after)
+				progress_error("preparation is over", edit->change_id, code,
+							   "What was left out is said in a comment.");
+		}
+	}
+	else if (table == PART_CHECK)
+	{
+		static const char *const result[] = {
+			"passed", "observed", "checked_by_id", "checked_at", NULL
+		};
+		bool		isnull = true;
+
+		edit_check_person(edit, desc, rel, "checked_by_id");
+		edit_check_time(edit, desc, rel, "checked_at");
+		if (edit->new)
+			part_value(edit->new, desc, "passed", &isnull);
+		if (edit->old && edit->new)
+			isnull = part_same(edit->old, edit->new, desc, result);
+		if (!isnull && (status < STATUS_IN_PROGRESS || over))
+			progress_error("there is nothing to verify", edit->change_id, code,
+						   "Checks are recorded from start until close.");
+		if (!isnull)
+		{
+			Datum		at = part_value(edit->new, desc, "checked_at", &isnull);
+
+			if (!isnull && DatumGetTimestampTz(at) < begun)
+				ereport(ERROR,
+						(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+						 errmsg("checked_at of a check lies before the work on change " INT64_FORMAT " began",
+								edit->change_id)));
+		}
+		if (edit->new == NULL && status >= STATUS_IN_PROGRESS)
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
+					 errmsg("evidence is not deleted"),
+					 errhint("changemgmt.record_check() records a later result of the same check.")));
+	}
+	else if (table == PART_COMMENT)
+		edit_check_author(edit, desc, rel, "author_id", "created_at");
+	else if (table == PART_WAIVER)
+		edit_check_author(edit, desc, rel, "waived_by_id", "waived_at");
+}
