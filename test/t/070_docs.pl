@@ -1,0 +1,79 @@
+# The examples of README.md and docs/*.md run as they stand: every block of SQL,
+# in order, in one session a file, in a new database.  The first line of a block
+# that shows a refusal names what it is refused with: -- refused: MC002
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use FindBin;
+use Test::More;
+
+use lib $FindBin::RealBin;
+use TestServer;
+
+my $root = abs_path("$FindBin::RealBin/../..");
+my @files = ("$root/README.md", sort glob "$root/docs/*.md");
+
+# Blocks as [line, text, codes it is refused with].
+sub blocks
+{
+	my ($file) = @_;
+	my (@blocks, $block);
+	open my $fh, '<', $file or die "$file: $!";
+	while (my $line = <$fh>)
+	{
+		if ($block && $line =~ /^```\s*$/)
+		{
+			push @blocks, $block;
+			undef $block;
+		}
+		elsif ($block)
+		{
+			$block->[1] .= $line;
+		}
+		elsif ($line =~ /^```sql\s*$/)
+		{
+			$block = [ $. + 1, '', '' ];
+		}
+	}
+	die "$file: a block has no end\n" if $block;
+	for my $b (@blocks)
+	{
+		$b->[2] = $1 if $b->[1] =~ /\A-- refused: ([0-9A-Z ]*[0-9A-Z])/;
+	}
+	return @blocks;
+}
+
+my $server = TestServer->new;
+$server->start;
+my $number = 0;
+
+for my $file (@files)
+{
+	my $name = $file =~ s/^\Q$root\E\///r;
+	my @blocks = blocks($file) or next;
+	my $db = 'docs_' . ++$number;
+	$server->createdb($db);
+	$server->psql('CREATE EXTENSION changemgmt', db => $db)
+	  if !grep { $_->[1] =~ /^CREATE EXTENSION changemgmt;/m } @blocks;
+
+	# Errors with their codes, between marks.
+	my $script = join '', map { "\\warn '<<$_->[0]>>'\n$_->[1]\n" } @blocks;
+	my ($rc, $out, $err) = $server->psql($script, db => $db, on_error_stop => 0);
+	$err .= '<<end>>';
+	for my $b (@blocks)
+	{
+		my ($said) = $err =~ /<<$b->[0]>>\n(.*?)(?=<<(?:\d+|end)>>)/s;
+		my @codes = ($said // 'never reached') =~
+		  /(?:ERROR|FATAL|never reached)(?::\s+([0-9A-Z]{5}):)?/g;
+		my @wrong = ($said // '') =~ /^(?:psql:.*?: )?(error: .*|invalid command .*)$/mg;
+		is(join(' ', map { $_ // 'none' } @codes) . "@wrong", $b->[2],
+			"$name, line $b->[0]") or diag($said);
+		# what is left open would run into the next block
+		my ($last) = $b->[1] =~ /([^\n]*\S[^\n]*)\s*\z/;
+		like($last, qr/;\s*(?:--.*)?$|^\\/, "$name, line $b->[0]: complete");
+	}
+	is($rc, 0, "$name: the session goes on to its end");
+}
+
+done_testing();
