@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
@@ -155,6 +156,13 @@ part_check_values(PartTable table, HeapTuple tuple, Relation rel)
 		if (!isnull && TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(at)))
 			part_malformed(rel, "occurred_at", "is infinite");
 	}
+	else if (table == PART_CHECK)
+	{
+		Datum		at = part_value(tuple, desc, "checked_at", &isnull);
+
+		if (!isnull && TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(at)))
+			part_malformed(rel, "checked_at", "is infinite");
+	}
 }
 
 /* ----------------------------------------------------------------
@@ -286,22 +294,136 @@ progress_error(const char *what, int64 change_id, const char *status,
 			 errhint("%s", hint)));
 }
 
-/* What the edit of a part may not do in this status, whatever the model. */
+/* Who did it and when are written with what was done, and not again. */
+static void
+edit_check_fixed(const PartEdit *edit, TupleDesc desc, Relation rel,
+				 const char *const *columns)
+{
+	if (edit->old == NULL || edit->new == NULL)
+		return;
+	for (; *columns; columns++)
+		if (!part_equal(edit->old, edit->new, desc, *columns))
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+					 errmsg("%s of %s is written with what it belongs to", *columns,
+							RelationGetRelationName(rel)),
+					 errhint("Leave the column out: it is filled in."),
+					 errtablecol(rel, SPI_fnumber(desc, *columns))));
+}
+
+static bool
+status_is_over(Status status)
+{
+	return status == STATUS_CLOSED || status == STATUS_CANCELLED;
+}
+
+static void
+task_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
+		   const ChangeModel *model)
+{
+	static const char *const who[] = {"done_by_id", "done_at", NULL};
+	const char *code = status_code(status);
+	bool		isnull;
+	Datum		at;
+
+	if (edit->new == NULL)
+		return;
+	if (edit->old ? part_equal(edit->old, edit->new, desc, "status") :
+		part_is(edit->new, desc, "status", "open"))
+	{
+		edit_check_fixed(edit, desc, rel, who);
+		return;
+	}
+
+	edit_check_person(edit, desc, rel, "done_by_id");
+	at = part_value(edit->new, desc, "done_at", &isnull);
+	if (!isnull &&
+		(DatumGetTimestampTz(at) > GetCurrentTimestamp() ||
+		 DatumGetTimestampTz(at) < GetCurrentStatementStartTimestamp()))
+		part_malformed(rel, "done_at", "is the time of the step; leave it out");
+	if (part_is(edit->new, desc, "status", "skipped") &&
+		part_blank(edit->new, desc, "status_reason"))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("a task is skipped without a reason"),
+				 errhint("changemgmt.skip_task(task_id, reason) takes it.")));
+	if (status_is_over(status) && !part_is(edit->new, desc, "phase", "follow_up"))
+		progress_error("a task cannot move any more", edit->change_id,
+					   code, "Only follow-up tasks go on after the end.");
+	if (part_is(edit->new, desc, "phase", "implementation") &&
+		status != STATUS_IN_PROGRESS)
+		progress_error("implementation tasks move while work is under way",
+					   edit->change_id, code,
+					   "changemgmt.start() begins the work.");
+	if (part_is(edit->new, desc, "phase", "preparation") &&
+		status >= STATUS_IN_PROGRESS && !model->documented_after)
+		progress_error("preparation is over", edit->change_id, code,
+					   "What was left out is said in a comment.");
+}
+
+static void
+check_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
+			TimestampTz begun)
+{
+	static const char *const result[] = {"passed", "observed", "checked_at", NULL};
+	static const char *const who[] = {"checked_by_id", NULL};
+	bool		had_result = false;
+	bool		has_result = false;
+	bool		isnull;
+
+	if (edit->old)
+	{
+		part_value(edit->old, desc, "passed", &isnull);
+		had_result = !isnull;
+	}
+	if (edit->new)
+	{
+		part_value(edit->new, desc, "passed", &isnull);
+		has_result = !isnull;
+	}
+	if (had_result && !has_result)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
+				 errmsg("evidence is not taken away"),
+				 errhint("changemgmt.record_check() records a later result of the same check.")));
+	if (edit->new == NULL)
+		return;
+	if (edit->old && part_same(edit->old, edit->new, desc, result))
+	{
+		edit_check_fixed(edit, desc, rel, who);
+		return;
+	}
+	if (!has_result)
+	{
+		if (!part_blank(edit->new, desc, "observed"))
+			part_malformed(rel, "passed", "is null: what was observed is right or not");
+		return;
+	}
+
+	if (status < STATUS_IN_PROGRESS || status_is_over(status))
+		progress_error("there is nothing to verify", edit->change_id,
+					   status_code(status),
+					   "Checks are recorded from start until close.");
+	edit_check_person(edit, desc, rel, "checked_by_id");
+	edit_check_time(edit, desc, rel, "checked_at");
+	if (DatumGetTimestampTz(part_value(edit->new, desc, "checked_at",
+									   &isnull)) < begun)
+		part_malformed(rel, "checked_at", "lies before the work began");
+}
+
+/* What the edit of a part may not do in this status. */
 void
 part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
-		   Relation rel, Status status, const ChangeModel *model,
-		   TimestampTz begun)
+				Relation rel, Status status, const ChangeModel *model,
+				TimestampTz begun)
 {
-	const char *code = status_code(status);
-	bool		over = status == STATUS_CLOSED || status == STATUS_CANCELLED;
-
 	if (part_edit_is_plan(table, edit, desc) &&
-		(over || status == STATUS_REJECTED ||
+		(status_is_over(status) || status == STATUS_REJECTED ||
 		 (status >= STATUS_IN_PROGRESS && !model->documented_after)))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
 				 errmsg("the plan of change " INT64_FORMAT " is frozen: it is %s",
-						edit->change_id, code),
+						edit->change_id, status_code(status)),
 				 errdetail("%s belongs to the plan.",
 						   RelationGetRelationName(rel)),
 				 status == STATUS_REJECTED ?
@@ -309,70 +431,30 @@ part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 				 errhint("What turned out differently goes into comments; further work is a change of its own (changemgmt.copy_change())."),
 				 errtable(rel)));
 
-	if (table == PART_TASK)
+	switch (table)
 	{
-		edit_check_person(edit, desc, rel, "done_by_id");
-		edit_check_time(edit, desc, rel, "done_at");
-		if (edit->new && part_is(edit->new, desc, "status", "skipped"))
-		{
-			if (part_blank(edit->new, desc, "status_reason"))
+		case PART_TASK:
+			task_judge(edit, desc, rel, status, model);
+			break;
+		case PART_CHECK:
+			check_judge(edit, desc, rel, status, begun);
+			break;
+		case PART_COMMENT:
+			edit_check_author(edit, desc, rel, "author_id", "created_at");
+			break;
+		case PART_WAIVER:
+			edit_check_author(edit, desc, rel, "waived_by_id", "waived_at");
+			break;
+		case PART_LINK:
+			if (edit->old && status_is_over(status))
 				ereport(ERROR,
-						(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-						 errmsg("a task is skipped without a reason"),
-						 errhint("changemgmt.skip_task(task_id, reason) takes it.")));
-		}
-		if (edit->new &&
-			(edit->old ? !part_equal(edit->old, edit->new, desc, "status") :
-			 !part_is(edit->new, desc, "status", "open")))
-		{
-			if (over && !part_is(edit->new, desc, "phase", "follow_up"))
-				progress_error("a task cannot move any more", edit->change_id,
-							   code, "Only follow-up tasks go on after the end.");
-			if (part_is(edit->new, desc, "phase", "implementation") &&
-				status != STATUS_IN_PROGRESS)
-				progress_error("implementation tasks move while work is under way",
-							   edit->change_id, code,
-							   "changemgmt.start() begins the work.");
-			if (part_is(edit->new, desc, "phase", "preparation") &&
-				status >= STATUS_IN_PROGRESS && !model->documented_after)
-				progress_error("preparation is over", edit->change_id, code,
-							   "What was left out is said in a comment.");
-		}
+						(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
+						 errmsg("links of change " INT64_FORMAT " stay: it is %s",
+								edit->change_id, status_code(status)),
+						 errhint("Others can be added: changemgmt.link_change()."),
+						 errtable(rel)));
+			break;
+		default:
+			break;
 	}
-	else if (table == PART_CHECK)
-	{
-		static const char *const result[] = {
-			"passed", "observed", "checked_by_id", "checked_at", NULL
-		};
-		bool		isnull = true;
-
-		edit_check_person(edit, desc, rel, "checked_by_id");
-		edit_check_time(edit, desc, rel, "checked_at");
-		if (edit->new)
-			part_value(edit->new, desc, "passed", &isnull);
-		if (edit->old && edit->new)
-			isnull = part_same(edit->old, edit->new, desc, result);
-		if (!isnull && (status < STATUS_IN_PROGRESS || over))
-			progress_error("there is nothing to verify", edit->change_id, code,
-						   "Checks are recorded from start until close.");
-		if (!isnull)
-		{
-			Datum		at = part_value(edit->new, desc, "checked_at", &isnull);
-
-			if (!isnull && DatumGetTimestampTz(at) < begun)
-				ereport(ERROR,
-						(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-						 errmsg("checked_at of a check lies before the work on change " INT64_FORMAT " began",
-								edit->change_id)));
-		}
-		if (edit->new == NULL && status >= STATUS_IN_PROGRESS)
-			ereport(ERROR,
-					(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
-					 errmsg("evidence is not deleted"),
-					 errhint("changemgmt.record_check() records a later result of the same check.")));
-	}
-	else if (table == PART_COMMENT)
-		edit_check_author(edit, desc, rel, "author_id", "created_at");
-	else if (table == PART_WAIVER)
-		edit_check_author(edit, desc, rel, "waived_by_id", "waived_at");
 }

@@ -83,6 +83,14 @@ extern Verb lifecycle_verb(const ChangeModel *model, const ChangeRow *old,
 /* The ledger row of a step, sealed. */
 extern void lifecycle_entry(LedgerEntry *entry, Verb verb,
 							const ChangeRow *old, const ChangeRow *new);
+/*
+ * The same, as it was sealed when this very row was stamped; false where it
+ * is another row, or the row was changed since.  If true, the ledger head of
+ * the row is the hash of the entry.
+ */
+extern bool lifecycle_stamped(LedgerEntry *entry, Verb verb,
+							  const ChangeRow *old, const ChangeRow *new);
+extern void lifecycle_stamp_init(void);
 extern const ChangeModel *lifecycle_model(const ChangeRow *row);
 /* Whether the plan is what was approved.  Needs an SPI connection. */
 extern bool lifecycle_seal_fresh(const ChangeModel *model,

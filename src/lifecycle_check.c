@@ -208,15 +208,29 @@ check_inside_window(const Transition *t)
 	return NULL;
 }
 
-/* "3 tasks are open: a, b, c" for what the plan selects; NULL for nothing. */
+#define OPEN_TASKS(phase) \
+	" FROM changemgmt.change_task" \
+	" WHERE change_id OPERATOR(pg_catalog.=) $1" \
+	" AND phase OPERATOR(pg_catalog.=) '" phase "'" \
+	" AND status OPERATOR(pg_catalog.=) 'open'"
+
+/*
+ * "3 tasks are open: a, b, c"; NULL where none is.  Mostly none is, so the
+ * plan that would sort them is only started where there is something to sort.
+ */
 static char *
-open_tasks(KeptPlan *plan, const Transition *t, const char *what)
+open_tasks(KeptPlan *any, KeptPlan *all, const Transition *t, const char *what)
 {
 	Datum		argument = t->row->value[CH_id];
 	StringInfoData buf;
 	uint64		count;
 
-	kept_plan_execute(plan, &argument, NULL, 0);
+	kept_plan_execute(any, &argument, NULL, 1);
+	count = SPI_processed;
+	SPI_freetuptable(SPI_tuptable);
+	if (count == 0)
+		return NULL;
+	kept_plan_execute(all, &argument, NULL, 0);
 	count = SPI_processed;
 	if (count == 0)
 	{
@@ -239,29 +253,29 @@ open_tasks(KeptPlan *plan, const Transition *t, const char *what)
 static char *
 check_checklist_done(const Transition *t)
 {
-	static KeptPlan plan = {
-		"SELECT title FROM changemgmt.change_task"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1"
-		" AND phase OPERATOR(pg_catalog.=) 'preparation'"
-		" AND status OPERATOR(pg_catalog.=) 'open' ORDER BY position, id",
+	static KeptPlan any = {
+		"SELECT" OPEN_TASKS("preparation"), 1, {INT8OID}, NULL
+	};
+	static KeptPlan all = {
+		"SELECT title" OPEN_TASKS("preparation") " ORDER BY position, id",
 		1, {INT8OID}, NULL
 	};
 
-	return open_tasks(&plan, t, "preparation task");
+	return open_tasks(&any, &all, t, "preparation task");
 }
 
 static char *
 check_tasks_done(const Transition *t)
 {
-	static KeptPlan plan = {
-		"SELECT title FROM changemgmt.change_task"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1"
-		" AND phase OPERATOR(pg_catalog.=) 'implementation'"
-		" AND status OPERATOR(pg_catalog.=) 'open' ORDER BY position, id",
+	static KeptPlan any = {
+		"SELECT" OPEN_TASKS("implementation"), 1, {INT8OID}, NULL
+	};
+	static KeptPlan all = {
+		"SELECT title" OPEN_TASKS("implementation") " ORDER BY position, id",
 		1, {INT8OID}, NULL
 	};
 
-	return open_tasks(&plan, t, "implementation task");
+	return open_tasks(&any, &all, t, "implementation task");
 }
 
 static char *
@@ -477,4 +491,5 @@ void
 lifecycle_init(void)
 {
 	requirements_register(engine_requirements, lengthof(engine_requirements));
+	lifecycle_stamp_init();
 }

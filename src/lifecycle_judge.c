@@ -551,14 +551,17 @@ lifecycle_judge(PG_FUNCTION_ARGS)
 	else
 		judge_insert(&t);
 
-	lifecycle_entry(&entry, t.verb, t.old, t.row);
-	head = change_is_null(t.row, ledger_head) ? NULL :
-		DatumGetByteaPP(t.row->value[CH_ledger_head]);
-	if (head == NULL || VARSIZE_ANY_EXHDR(head) != LEDGER_HASH_LENGTH ||
-		memcmp(VARDATA_ANY(head), entry.hash, LEDGER_HASH_LENGTH) != 0 ||
-		change_int64(t.row, ledger_sequence) != entry.sequence)
-		kept_by_engine(t.row, CH_ledger_head,
-					   "A trigger of the site changed the row after the stamp: give it a name that sorts before zzz_stamp.");
+	if (!lifecycle_stamped(&entry, t.verb, t.old, t.row))
+	{
+		lifecycle_entry(&entry, t.verb, t.old, t.row);
+		head = change_is_null(t.row, ledger_head) ? NULL :
+			DatumGetByteaPP(t.row->value[CH_ledger_head]);
+		if (head == NULL || VARSIZE_ANY_EXHDR(head) != LEDGER_HASH_LENGTH ||
+			memcmp(VARDATA_ANY(head), entry.hash, LEDGER_HASH_LENGTH) != 0 ||
+			change_int64(t.row, ledger_sequence) != entry.sequence)
+			kept_by_engine(t.row, CH_ledger_head,
+						   "A trigger of the site changed the row after the stamp: give it a name that sorts before zzz_stamp.");
+	}
 	ledger_entry_write(&entry);
 	if (verb_call_of(t.row))
 		verb_call->done = true;

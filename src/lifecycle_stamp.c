@@ -13,10 +13,13 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "compat.h"
@@ -35,6 +38,22 @@ verb_call_of(const ChangeRow *row)
 	return verb_call && !verb_call->done &&
 		verb_call->change_id == change_id_of(row) ? verb_call : NULL;
 }
+
+/*
+ * The row that was stamped last with its ledger entry, until it is judged or
+ * the transaction ends.  An entry follows from the old and the new row, the
+ * verb, and who is acting, so it holds for the judge where these are the same
+ * byte for byte; else the judge makes its own.  Valid only when complete.
+ */
+static struct
+{
+	bool		is_valid;
+	MemoryContext context;		/* of all that the others point to */
+	Verb		verb;
+	HeapTuple	old;			/* NULL at creation */
+	HeapTuple	new;
+	LedgerEntry entry;
+}			stamped;
 
 #define SET(row, column, datum) \
 	((row)->value[CH_##column] = (datum), (row)->isnull[CH_##column] = false)
@@ -299,19 +318,106 @@ plan_touched(const ChangeModel *model, const ChangeRow *old,
 	return false;
 }
 
+/* Whether two tuples of one relation are the same, byte for byte. */
+static bool
+tuple_same(HeapTuple a, HeapTuple b)
+{
+	const uint16 shape = HEAP_HASNULL | HEAP_HASVARWIDTH | HEAP_HASEXTERNAL;
+	const size_t offset = offsetof(HeapTupleHeaderData, t_bits);
+
+	return a->t_len == b->t_len &&
+		HeapTupleHeaderGetNatts(a->t_data) == HeapTupleHeaderGetNatts(b->t_data) &&
+		a->t_data->t_hoff == b->t_data->t_hoff &&
+		(a->t_data->t_infomask & shape) == (b->t_data->t_infomask & shape) &&
+		memcmp((char *) a->t_data + offset, (char *) b->t_data + offset,
+			   a->t_len - offset) == 0;
+}
+
+/* Keep the entry that was just sealed, for the judge of the same row. */
+static void
+stamped_keep(const LedgerEntry *entry, Verb verb, const ChangeRow *old,
+			 const ChangeRow *new)
+{
+	MemoryContext caller;
+
+	stamped.is_valid = false;
+	if (parts_touched)
+		return;
+	if (stamped.context == NULL)
+		stamped.context = AllocSetContextCreate(TopMemoryContext,
+												"changemgmt stamped row",
+												ALLOCSET_DEFAULT_SIZES);
+	else
+		MemoryContextReset(stamped.context);
+	caller = MemoryContextSwitchTo(stamped.context);
+	stamped.verb = verb;
+	stamped.old = old ? heap_copytuple(old->tuple) : NULL;
+	stamped.new = heap_copytuple(new->tuple);
+	stamped.entry = *entry;
+	stamped.entry.changed = (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(entry->changed));
+	if (entry->reason)
+		stamped.entry.reason = pstrdup(entry->reason);
+	MemoryContextSwitchTo(caller);
+	stamped.is_valid = true;
+}
+
+bool
+lifecycle_stamped(LedgerEntry *entry, Verb verb, const ChangeRow *old,
+				  const ChangeRow *new)
+{
+	if (!stamped.is_valid || parts_touched || stamped.verb != verb ||
+		(old == NULL) != (stamped.old == NULL) ||
+		!tuple_same(stamped.new, new->tuple) ||
+		(old && !tuple_same(stamped.old, old->tuple)))
+		return false;
+	/* the next stamp may come before the caller is through with it */
+	*entry = stamped.entry;
+	entry->changed = (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(stamped.entry.changed));
+	if (entry->reason)
+		entry->reason = pstrdup(entry->reason);
+	stamped.is_valid = false;
+	return true;
+}
+
+/* The identity in the entry does not outlive the transaction. */
+static void
+stamped_forget(XactEvent event, void *arg)
+{
+	stamped.is_valid = false;
+	if (stamped.context && !MemoryContextIsEmpty(stamped.context))
+		MemoryContextReset(stamped.context);
+}
+
+void
+lifecycle_stamp_init(void)
+{
+	RegisterXactCallback(stamped_forget, NULL);
+}
+
+/*
+ * The digest and the diff leave ledger_sequence and ledger_head out, so the
+ * tuple is made once, with room for the hash, and the hash is put into it.
+ */
 static void
 stamp_head(Verb verb, const ChangeRow *old, ChangeRow *new)
 {
 	LedgerEntry entry;
-	bytea	   *head = palloc(VARHDRSZ + LEDGER_HASH_LENGTH);
+	bytea	   *head = palloc0(VARHDRSZ + LEDGER_HASH_LENGTH);
+	Datum		room;
+	bool		isnull;
 
+	SET_VARSIZE(head, VARHDRSZ + LEDGER_HASH_LENGTH);
+	SET(new, ledger_head, PointerGetDatum(head));
+	SET(new, ledger_sequence,
+		Int64GetDatum((old ? change_int64(old, ledger_sequence) : 0) + 1));
 	new->tuple = change_row_form(new);
 	lifecycle_entry(&entry, verb, old, new);
-	SET(new, ledger_sequence, Int64GetDatum(entry.sequence));
-	SET_VARSIZE(head, VARHDRSZ + LEDGER_HASH_LENGTH);
+	Assert(entry.sequence == change_int64(new, ledger_sequence));
 	memcpy(VARDATA(head), entry.hash, LEDGER_HASH_LENGTH);
-	SET(new, ledger_head, PointerGetDatum(head));
-	new->tuple = change_row_form(new);
+	room = heap_getattr(new->tuple, change_column_attnum(CH_ledger_head),
+						new->desc, &isnull);
+	memcpy(VARDATA_ANY(DatumGetPointer(room)), entry.hash, LEDGER_HASH_LENGTH);
+	stamped_keep(&entry, verb, old, new);
 }
 
 static HeapTuple
