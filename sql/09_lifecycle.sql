@@ -79,6 +79,7 @@ CREATE FUNCTION changemgmt.register_requirement(
 	name text, function regprocedure, verbs text[] DEFAULT '{}',
 	description text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	INSERT INTO changemgmt.site_requirement (name, function, verbs, description, hint)
 	VALUES (register_requirement.name, register_requirement.function::text,

@@ -139,7 +139,7 @@ BEGIN ATOMIC
 	INSERT INTO changemgmt.incident_cause
 		(incident_id, change_id, status, decided_by_id, decided_at)
 	SELECT changemgmt.incident_id(confirm_cause.incident),
-		   confirm_cause.change_id,
+		   (changemgmt.change_state(confirm_cause.change_id)).id,
 		   CASE WHEN confirm_cause.confirmed THEN 'confirmed' ELSE 'dismissed' END,
 		   changemgmt.person_id(changemgmt.acting_person()), now()
 	ON CONFLICT (incident_id, change_id) DO UPDATE

@@ -378,7 +378,9 @@ tally_missing(const Tally *tally, const ChangeModel *model)
 		appendStringInfo(&buf, " of board %s", model->board);
 	if (tally->stale > 0)
 		appendStringInfo(&buf, ", %d given for another plan", tally->stale);
-	if (tally->eligible < tally->needed)
+	if (tally->eligible == 0)
+		appendStringInfoString(&buf, ", and there is nobody who may vote");
+	else if (tally->eligible < tally->needed)
 		appendStringInfo(&buf, ", and only %d %s may vote", tally->eligible,
 						 tally->eligible == 1 ? "person" : "people");
 	else if (tally->waiting.len > 0)

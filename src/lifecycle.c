@@ -462,6 +462,17 @@ triage(PG_FUNCTION_ARGS)
 		values.value[0] = Int64GetDatum(actor_person());
 		values.isnull[0] = actor_person() == 0;
 	}
+	if (values.isnull[0] && change_is_null(&row, coordinator_id))
+	{
+		/* an UPDATE that changes nothing would not be judged */
+		Transition	t = {0};
+
+		t.model = lifecycle_model(&row);
+		t.verb = VERB_TRIAGE;
+		t.old = t.row = &row;
+		t.now = GetCurrentTimestamp();
+		transition_require(&t);
+	}
 	verb_take(&row, VERB_TRIAGE, &values);
 	result = lifecycle_state(&row);
 	SPI_finish();
