@@ -772,7 +772,15 @@ BEGIN ATOMIC
 			FROM changemgmt.change_item AS i
 			JOIN changemgmt.configuration_item AS ci ON ci.id = i.ci_id
 			WHERE i.change_id = c.id), 'none named'),
-		'Risk:         ' || coalesce(c.risk_level, 'not assessed'),
+		'Risk:         ' || coalesce(c.risk_level, (
+			SELECT format('%s likelihood, %s impact: %s', k.likelihood, k.impact,
+						  rtrim(k.description, '. '))
+			FROM changemgmt.change_risk AS k
+			WHERE k.change_id = c.id
+			ORDER BY array_position(ARRAY['high', 'medium', 'low'], k.impact),
+					 array_position(ARRAY['high', 'medium', 'low'], k.likelihood),
+					 k.id
+			LIMIT 1), 'not assessed'),
 		'Time:         ' || coalesce(
 			to_char(c.planned_start, 'YYYY-MM-DD HH24:MI') || ' to ' ||
 			to_char(c.planned_end, 'YYYY-MM-DD HH24:MI TZ'), 'not planned'),
@@ -780,7 +788,10 @@ BEGIN ATOMIC
 			'when ' || rtrim(c.rollback_trigger, '. '),
 			rtrim(c.rollback_plan, '. '),
 			c.rollback_minutes || ' minutes'), ''), 'not planned'),
-		'Verification: ' || coalesce(c.verification_plan, 'not planned'),
+		'Verification: ' || coalesce(c.verification_plan, (
+			SELECT string_agg(v.title, ', ' ORDER BY v.id)
+			FROM changemgmt.change_check AS v
+			WHERE v.change_id = c.id AND v.is_planned), 'not planned'),
 		'Approval:     ' || CASE
 			WHEN c.approved_at IS NOT NULL THEN
 				'approved ' || to_char(c.approved_at, 'YYYY-MM-DD HH24:MI TZ')

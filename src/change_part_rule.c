@@ -381,13 +381,20 @@ check_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 		part_value(edit->new, desc, "passed", &isnull);
 		has_result = !isnull;
 	}
-	if (had_result && !has_result)
+	if (edit->new && had_result && !has_result)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
 				 errmsg("evidence is not taken away"),
 				 errhint("changemgmt.record_check() records a later result of the same check.")));
 	if (edit->new == NULL)
+	{
+		if (status >= STATUS_IN_PROGRESS)
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
+					 errmsg("evidence is not deleted"),
+					 errhint("changemgmt.record_check() records a later result of the same check.")));
 		return;
+	}
 	if (edit->old && part_same(edit->old, edit->new, desc, result))
 	{
 		edit_check_fixed(edit, desc, rel, who);
