@@ -66,4 +66,9 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 #endif
 
+/* From 18 it stands before the declaration, and its older name is gone. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 #endif							/* CHANGEMGMT_COMPAT_H */

@@ -11,6 +11,7 @@
 #include "fmgr.h"
 
 #include "change.h"
+#include "compat.h"
 #include "model.h"
 
 /* A step of a change, taken or thought of. */
@@ -58,8 +59,9 @@ extern List *transition_unmet(const Transition *transition);
 /* Refuse the step where it lacks anything. */
 extern void transition_require(const Transition *transition);
 /* MC001: no such step; the hint lists the verbs there are. */
-extern void transition_illegal(const ChangeRow *row, const ChangeModel *model,
-							   const char *attempt) pg_attribute_noreturn();
+pg_noreturn extern void transition_illegal(const ChangeRow *row,
+										   const ChangeModel *model,
+										   const char *attempt);
 
 /*
  * What a verb is doing, while its UPDATE is under way.  A direct UPDATE has
