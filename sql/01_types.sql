@@ -447,6 +447,7 @@ COMMENT ON FUNCTION changemgmt.setting_value(text) IS
 
 CREATE FUNCTION changemgmt.set_setting(key text, value text) RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	INSERT INTO changemgmt.site_setting (key, value)
 	VALUES (set_setting.key, set_setting.value)

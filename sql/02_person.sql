@@ -84,6 +84,7 @@ CREATE FUNCTION changemgmt.add_person(
 	email text DEFAULT NULL, phone text DEFAULT NULL, chat text DEFAULT NULL,
 	is_executive boolean DEFAULT false) RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	INSERT INTO changemgmt.person
 		(login, name, kind, email, phone, chat, is_executive)
@@ -117,6 +118,7 @@ CREATE FUNCTION changemgmt.add_team(
 	name text, lead text DEFAULT NULL, members text[] DEFAULT '{}',
 	kind text DEFAULT 'internal') RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	WITH created AS (
 		INSERT INTO changemgmt.team (name, lead_id, kind)
@@ -136,6 +138,7 @@ COMMENT ON FUNCTION changemgmt.add_team(text, text, text[], text) IS
 CREATE FUNCTION changemgmt.add_board(
 	name text, description text DEFAULT NULL) RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	INSERT INTO changemgmt.board (name, description)
 	VALUES (add_board.name, add_board.description)
@@ -149,6 +152,7 @@ CREATE FUNCTION changemgmt.add_board_member(
 	valid_from timestamptz DEFAULT now(),
 	valid_until timestamptz DEFAULT 'infinity') RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	INSERT INTO changemgmt.board_member
 		(board_id, person_id, seat, valid_from, valid_until)

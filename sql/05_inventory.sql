@@ -53,6 +53,7 @@ CREATE FUNCTION changemgmt.add_ci(
 	end_of_life date DEFAULT NULL, environment text DEFAULT 'production',
 	depends_on text[] DEFAULT '{}') RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	WITH created AS (
 		INSERT INTO changemgmt.configuration_item

@@ -59,6 +59,7 @@ COMMENT ON COLUMN changemgmt.model.retired_at IS 'Since when no new change can u
 CREATE FUNCTION changemgmt.publish_model(key text, definition jsonb)
 	RETURNS integer
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	INSERT INTO changemgmt.site_model (key, version, definition, published_by)
 	SELECT publish_model.key, coalesce(max(m.version), 0) + 1,
@@ -72,6 +73,7 @@ COMMENT ON FUNCTION changemgmt.publish_model(text, jsonb) IS
 
 CREATE FUNCTION changemgmt.retire_model(key text) RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	WITH retired AS (
 		UPDATE changemgmt.site_model AS m SET retired_at = now()
