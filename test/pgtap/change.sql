@@ -1,7 +1,7 @@
 -- The record: creating, editing, copying, reading; numbers and the queue.
 
 BEGIN;
-SELECT plan(152);
+SELECT plan(172);
 
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
 	LANGUAGE plpgsql AS
@@ -191,13 +191,15 @@ FROM (VALUES
 	($$SELECT changemgmt.create_change('x', promised_at => '-infinity')$$,
 	 'MC008 | promised_at of a change is infinite'),
 	($$SELECT changemgmt.create_change('x', priority => 'urgent')$$,
-	 'MC008 | "urgent" is not a priority | It is one of low, medium, high, critical.'),
+	 'MC008 | "urgent" is no value of priority | It is one of low, medium, high, critical.'),
 	($$SELECT changemgmt.create_change('x', source => 'jira')$$,
 	 'MC008 | source and source_key are given together or not at all'),
 	($$SELECT changemgmt.create_change('x', template => 'lean_normal')$$,
 	 'MC008 | model "lean_normal" is not a template | A template is a model with a "plan": changemgmt.publish_model().'),
 	($$SELECT changemgmt.create_change('x', template => 'cert', model => 'normal')$$,
 	 'MC008 | a template is a model of its own: "cert" and "normal" cannot both be given'),
+	($$SELECT changemgmt.create_change('x', source_key => 'OPS-1')$$,
+	 'MC008 | source and source_key are given together or not at all'),
 	($$SELECT changemgmt.create_change_from('[]')$$, 'MC008 | the document is not a JSON object'),
 	($$SELECT changemgmt.create_change_from('"x"')$$, 'MC008 | the document is not a JSON object'),
 	($$SELECT changemgmt.create_change_from('{"title": ["x"]}')$$, 'MC008 | "title" is not a string'),
@@ -206,7 +208,7 @@ FROM (VALUES
 	($$SELECT changemgmt.create_change_from('{"title": "x", "attributes": [1]}')$$,
 	 'MC008 | "attributes" is not an object'),
 	($$SELECT changemgmt.create_change_from('{"title": "x", "risks": [{"description": "r", "likelihood": "never", "impact": "low"}]}')$$,
-	 'MC008 | "never" is not a likelihood | It is one of low, medium, high.')
+	 'MC008 | "never" is no value of likelihood | It is one of low, medium, high.')
 ) AS v (sql, expected);
 SELECT is(substr(pg_temp.refusal(sql), 1, length(expected)), expected, sql)
 FROM (VALUES
@@ -228,6 +230,26 @@ FROM (VALUES
 ) AS v (sql, expected);
 SELECT is((SELECT count(*) FROM changemgmt.change WHERE title IN ('x', '')), 0::bigint,
 	'nothing of it was stored');
+SELECT is(substr(pg_temp.refusal(sql), 1, 5), 'MC008', sql)
+FROM unnest(ARRAY[
+	$$SELECT changemgmt.create_change('x', affects => '{martians}')$$,
+	$$SELECT changemgmt.create_change('x', cost_planned => 1e15)$$,
+	$$SELECT changemgmt.create_change('x', items => '{db1,db1}')$$,
+	$$SELECT changemgmt.create_change('x', items => '{NULL}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "deadline": "soon"}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "rollback_minutes": "many"}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "confidential": "perhaps"}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "affects": "clients"}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "team_id": -1}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "incident_id": -1}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "risks": ["r"]}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "risks": [{"description": "r"}]}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "tasks": [{"titel": "r"}]}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "tasks": [{"title": "r", "colour": "red"}]}')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "items": [{"ci": "db1", "version": "9"}]}')$$]) AS sql;
+SELECT is(substr(pg_temp.refusal(
+	$$INSERT INTO changemgmt.change (title, author_id) VALUES ('x', changemgmt.person_id('cyd'))$$), 1, 5),
+	'MC003', 'the author is who acts');
 SELECT is(pg_temp.refusal(
 	$$UPDATE changemgmt.change SET planned_end = planned_start WHERE source_key = 'OPS-1'$$),
 	'MC008 | planned_end of a change is not after planned_start', 'the same by UPDATE');
@@ -276,6 +298,14 @@ SELECT is(pg_temp.refusal(format(
 	$$UPDATE changemgmt.change SET source_key = 'OPS-3' WHERE id = %s$$, :replay_id)),
 	format('MC005 | source_key of change %s is not written by hand | The extension keeps it; leave the column out.', :replay_id),
 	'the key stays');
+SET LOCAL TimeZone = 'UTC';
+SELECT id AS zone_id FROM changemgmt.create_change('Zones', deadline => '2031-01-01 00:00+00',
+	planned_start => '2030-06-01 00:00+00', source => 'jira', source_key => 'OPS-3') \gset
+SET LOCAL TimeZone = 'America/St_Johns';
+SELECT is((SELECT id FROM changemgmt.create_change('Zones', deadline => '2031-01-01 00:00+00',
+	planned_start => '2030-06-01 00:00+00', source => 'jira', source_key => 'OPS-3')),
+	:zone_id::bigint, 'the same moments in another time zone are the same content');
+RESET TimeZone;
 
 -- edit_change: the RFC's own cases (7396, appendix A), as far as objects go
 
@@ -315,6 +345,12 @@ FROM (VALUES
 SELECT is(substr(pg_temp.refusal(format($$SELECT changemgmt.edit_change(%s, '{"attributes": %s}')$$, :rfc_id, patch)), 1, 5),
 	'MC008', 'attributes stay an object: ' || patch)
 FROM (VALUES ('["c"]'), ('"bar"'), ('7'), ('true')) AS v (patch);
+
+SELECT id AS nulls_id FROM changemgmt.create_change('nulls', attributes => '{"e": null, "f": {"g": null}}') \gset
+SELECT is((SELECT attributes FROM changemgmt.change WHERE id = :nulls_id), '{"e": null, "f": {"g": null}}'::jsonb,
+	'creation stores what is given, nulls too');
+SELECT changemgmt.edit_change(:nulls_id, '{"attributes": null}') \g /dev/null
+SELECT is((SELECT attributes FROM changemgmt.change WHERE id = :nulls_id), '{}'::jsonb, 'null empties the attributes');
 
 SELECT id AS edit_id, revision AS edit_revision FROM changemgmt.create_change('to edit',
 	description => 'd', owner => 'bob', deadline => '2031-01-01', priority => 'low') \gset
@@ -450,9 +486,7 @@ Owner:        nobody yet
 Services:     none named
 Risk:         not assessed
 Time:         not planned
-Rollback:     no trigger
-              no steps
-              no duration
+Rollback:     not planned
 Verification: not planned
 Approval:     none yet
 Status:       draft

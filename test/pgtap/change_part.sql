@@ -1,7 +1,7 @@
 -- Parts of a change: what they raise, when they are frozen, who did what.
 
 BEGIN;
-SELECT plan(184);
+SELECT plan(204);
 
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
 	LANGUAGE plpgsql AS
@@ -138,7 +138,7 @@ DELETE FROM changemgmt.change_risk WHERE id = :risk;
 SELECT is((SELECT changed #> '{change_risk,0}' FROM changemgmt.ledger WHERE subject_id = :two ORDER BY sequence DESC LIMIT 1),
 	format('{"op": "delete", "old": {"id": %s, "impact": "high", "change_id": %s, "likelihood": "low", "mitigation": "watch", "description": "new risk"}}', :risk, :two)::jsonb,
 	'a deletion with what was there');
-SELECT changemgmt.add_comment(:two, 'a remark') \g /dev/null
+SELECT changemgmt.add_comment(:two, 'a remark') AS remark \gset
 SELECT is((SELECT changed ? 'plan_revision' FROM changemgmt.ledger WHERE subject_id = :two ORDER BY sequence DESC LIMIT 1),
 	false, 'a remark does not move the plan');
 
@@ -160,15 +160,18 @@ FROM unnest(ARRAY[
 	$$SELECT changemgmt.add_task(%s, 't', phase => 'later')$$, $$SELECT changemgmt.add_task(%s, 't', object_kind => 'thing', object_name => 'x')$$,
 	$$SELECT changemgmt.add_check(%s, 'c', kind => 'feeling')$$, $$SELECT changemgmt.add_check(%s, 'c', stage => '1_year')$$,
 	$$SELECT changemgmt.link_change(%s, 'likes', target => 't')$$, $$SELECT changemgmt.add_item(%s, 'db2', 'touched')$$]) AS sql;
-SELECT isnt(pg_temp.refusal(format(sql, :one)), '', sql)
+SELECT is(substr(pg_temp.refusal(format(sql, :one)), 1, 5), 'MC008', sql)
 FROM unnest(ARRAY[
 	$$SELECT changemgmt.link_change(%1$s, 'parent', %1$s)$$, $$SELECT changemgmt.link_change(%1$s, 'ticket')$$,
 	$$SELECT changemgmt.link_change(%1$s, 'ticket', target => '')$$,
 	$$SELECT changemgmt.link_change(%1$s, 'parent', (SELECT max(id) - 1 FROM changemgmt.change), 'both')$$,
-	$$SELECT changemgmt.link_change(%1$s, 'ticket', target => 'T-1')$$,
 	$$SELECT changemgmt.add_task(%1$s, 't', object_kind => 'schema')$$, $$SELECT changemgmt.add_task(%1$s, '')$$,
 	$$SELECT changemgmt.add_check(%1$s, '')$$, $$SELECT changemgmt.add_risk(%1$s, '', 'low', 'low')$$,
-	$$SELECT changemgmt.add_comment(%1$s, '')$$, $$SELECT changemgmt.add_item(%1$s, 'db1')$$]) AS sql;
+	$$SELECT changemgmt.add_comment(%1$s, '')$$, $$SELECT changemgmt.add_comment(%1$s, E' \t')$$, $$SELECT changemgmt.add_comment(NULL, 'x')$$,
+	$$SELECT changemgmt.link_change(%1$s, 'depends_on', -1)$$, $$SELECT changemgmt.link_change(%1$s, 'commit', target => 'c', occurred_at => 'infinity')$$,
+	$$SELECT changemgmt.add_item(%1$s, NULL)$$, $$SELECT changemgmt.add_task(%1$s, NULL)$$, $$SELECT changemgmt.add_risk(%1$s, 'r', NULL, 'low')$$]) AS sql;
+SELECT isnt(pg_temp.refusal(format(sql, :one)), '', 'nothing twice: ' || sql)
+FROM unnest(ARRAY[$$SELECT changemgmt.add_item(%1$s, 'db1')$$, $$SELECT changemgmt.link_change(%1$s, 'ticket', target => 'T-1')$$]) AS sql;
 SELECT lives_ok(format('SELECT changemgmt.link_change(%s, %L, %s)', :one, r, :two), 'a link that is ' || r)
 FROM unnest('{parent,depends_on,caused,resolves,remediates,backs_out,other}'::text[]) AS r;
 SELECT lives_ok(format('SELECT changemgmt.link_change(%s, %L, target => %L)', :one, r, 'x'), 'a link to a ' || r)
@@ -206,7 +209,7 @@ SELECT results_eq(format($$SELECT status, done_by_id, done_at <= clock_timestamp
 SELECT is(pg_temp.refusal(format($$SELECT changemgmt.skip_task(%s, %L)$$, :prepare2, reason)),
 	'MC008 | a task is skipped without a reason | changemgmt.skip_task(task_id, reason) takes it.',
 	'skipped without a reason')
-FROM (VALUES (NULL), ('')) AS v (reason);
+FROM (VALUES (NULL), (''), (E' \n')) AS v (reason);
 SELECT is(changemgmt.skip_task(:prepare2, 'not today'), true, 'skipped with one');
 SELECT is(pg_temp.raised(:tasks, format($$SELECT changemgmt.skip_task(%s, 'not today')$$, :prepare2)), 0::bigint,
 	'skipped twice is skipped once');
@@ -214,16 +217,22 @@ SELECT is(pg_temp.raised(:tasks, format($$SELECT changemgmt.skip_task(%s, 'nor t
 	'another reason is stored');
 SELECT is(changemgmt.complete_task(-1), NULL, 'no such task');
 SELECT is(changemgmt.skip_task(-1, 'x'), NULL, 'nor to be skipped');
+SELECT is(pg_temp.refusal(format(sql, :prepare)),
+	'MC005 | done_by_id of change_task is written with what it belongs to | Leave the column out: it is filled in.', sql)
+FROM unnest(ARRAY[
+	$$UPDATE changemgmt.change_task SET done_by_id = changemgmt.person_id('bob') WHERE id = %s$$,
+	$$UPDATE changemgmt.change_task SET done_by_id = NULL, done_at = NULL WHERE id = %s$$]) AS sql;
+SELECT is(substr(pg_temp.refusal(format($$UPDATE changemgmt.change_task SET done_at = '1999-01-01' WHERE id = %s$$, :prepare)), 1, 2),
+	'MC', 'nor when it was');
 SELECT is(pg_temp.refusal(format(sql, :prepare, changemgmt.person_id('bob'))),
 	'MC003 | done_by_id of change_task is always who acts | Leave the column out: it is filled in.', sql)
 FROM unnest(ARRAY[
-	$$UPDATE changemgmt.change_task SET done_by_id = %2$s WHERE id = %1$s$$,
 	$$UPDATE changemgmt.change_task SET status = 'skipped', status_reason = 'x', done_by_id = %2$s WHERE id = %1$s$$,
 	$$INSERT INTO changemgmt.change_task (change_id, title, phase, status, done_by_id)
 		SELECT change_id, 'x', phase, 'done', %2$s FROM changemgmt.change_task WHERE id = %1$s$$]) AS sql;
 SELECT is(pg_temp.refusal(format(
 	$$UPDATE changemgmt.change_task SET status = 'skipped', status_reason = 'x', done_at = now() + interval '1 day' WHERE id = %s$$, :prepare)),
-	'MC008 | done_at of change_task lies in the future', 'what is done lies behind');
+	'MC008 | done_at of change_task is the time of the step; leave it out', 'what is done is done now');
 UPDATE changemgmt.change_task SET status = 'open' WHERE id = :prepare;
 SELECT results_eq(format('SELECT done_by_id, done_at FROM changemgmt.change_task WHERE id = %s', :prepare),
 	$$VALUES (NULL::bigint, NULL::timestamptz)$$, 'what is open again was done by nobody');
@@ -282,9 +291,6 @@ SELECT is((SELECT is_planned FROM changemgmt.change_check WHERE id = :planned_ch
 SELECT is(pg_temp.refusal(format('UPDATE changemgmt.change_task SET status = ''open'' WHERE id = %s', :prepare)),
 	format('MC001 | preparation is over: change %s is in_progress | What was left out is said in a comment.', :tasks),
 	'preparation is over');
-SELECT is(pg_temp.refusal(format('DELETE FROM changemgmt.change_check WHERE title = ''more evidence''')),
-	'MC006 | evidence is not deleted | changemgmt.record_check() records a later result of the same check.',
-	'evidence is not deleted');
 SELECT is(changemgmt.complete_task(:work), true, 'work is done');
 SELECT is(substr(pg_temp.refusal(format('SELECT changemgmt.complete(%s)', :tasks)), 1, 5), 'MC002', 'not all of it');
 SELECT is(changemgmt.skip_task(:work2, 'not needed'), true, 'the rest is left out');
@@ -317,6 +323,18 @@ SELECT is(changemgmt.record_check(-1, true), NULL, 'no such check');
 SELECT is(pg_temp.refusal(format('DELETE FROM changemgmt.change_check WHERE id = %s', :optional_check)),
 	format('MC005 | the plan of change %s is frozen: it is verifying | change_check belongs to the plan. | What turned out differently goes into comments; further work is a change of its own (changemgmt.copy_change()).', :tasks),
 	'a planned check is not deleted either');
+
+SELECT changemgmt.record_check(id, true) FROM changemgmt.change_check WHERE title = 'more evidence' \g /dev/null
+SELECT is(pg_temp.refusal('DELETE FROM changemgmt.change_check WHERE title = ''more evidence'''),
+	'MC006 | evidence is not taken away | changemgmt.record_check() records a later result of the same check.',
+	'evidence is not deleted');
+SELECT is(substr(pg_temp.refusal(format(sql, :planned_check)), 1, 2), 'MC', sql)
+FROM unnest(ARRAY[
+	'SELECT changemgmt.record_check(%s, NULL)',
+	'SELECT changemgmt.record_check(%s, true, at => ''infinity'')',
+	'UPDATE changemgmt.change_check SET passed = NULL WHERE id = %s',
+	'UPDATE changemgmt.change_check SET checked_by_id = NULL WHERE id = %s',
+	'UPDATE changemgmt.change_check SET checked_at = ''1999-01-01'' WHERE id = %s']) AS sql;
 
 -- versions and the inventory
 
@@ -381,6 +399,16 @@ SET LOCAL changemgmt.actor = 'ada';
 
 SELECT is(substr(pg_temp.refusal(format($$INSERT INTO changemgmt.change_comment (change_id, body, author_id)
 	VALUES (%s, 'x', changemgmt.person_id('bob'))$$, :one)), 1, 5), 'MC003', 'nobody speaks in another''s name');
+SET LOCAL changemgmt.actor = 'bob';
+SELECT is(substr(pg_temp.refusal(format(sql, :remark)), 1, 2), 'MC', sql)
+FROM unnest(ARRAY[
+	$$UPDATE changemgmt.change_comment SET body = 'another word' WHERE id = %s$$,
+	$$UPDATE changemgmt.change_comment SET author_id = NULL WHERE id = %s$$,
+	$$UPDATE changemgmt.change_comment SET created_at = '1999-01-01' WHERE id = %s$$,
+	$$DELETE FROM changemgmt.change_comment WHERE id = %s$$]) AS sql;
+INSERT INTO changemgmt.change_comment (change_id, body, created_at)
+	SELECT id, 'prophecy', '2050-01-01' FROM changemgmt.change WHERE id = :two;
+SELECT is((SELECT created_at < '2050-01-01' FROM changemgmt.change_comment WHERE body = 'prophecy'), true, 'nor at another time');
 SET LOCAL changemgmt.actor = 'nobody known';
 SELECT lives_ok(format($$SELECT changemgmt.add_comment(%s, 'anonymous')$$, :one), 'who is not a person can say something');
 SELECT is((SELECT author_id FROM changemgmt.change_comment WHERE body = 'anonymous'), NULL, 'as nobody known');
