@@ -3,19 +3,23 @@
  * change_value.c
  *	  Values that no change can have, refused with a word that helps.
  *
- * The table's constraints refuse the same for any history; they come too late
- * and say too little for somebody who types.
+ * The stamp asks for them first, before anything else looks at the values; the
+ * table's only check constraint asks again for what holds for any history:
+ * for rows that come by COPY, and for what a site's trigger wrote later.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 #include "utils/numeric.h"
+#include "utils/typcache.h"
 
 #include "change.h"
 #include "compat.h"
@@ -43,7 +47,7 @@ static const struct
 static const ChangeColumn never_null[] = {
 	CH_model, CH_type, CH_status, CH_on_hold, CH_environment,
 	CH_touches_data_integrity, CH_touches_security, CH_confidential,
-	CH_unplanned, CH_attributes
+	CH_unplanned, CH_title, CH_attributes
 };
 
 static const ChangeColumn never_negative[] = {
@@ -62,6 +66,8 @@ static const ChangeColumn people[] = {
 	CH_implementer_id, CH_verifier_id, CH_authorised_by_id,
 	CH_stability_confirmed_by_id
 };
+
+PG_FUNCTION_INFO_V1(change_is_possible);
 
 static void
 malformed(ChangeColumn column, const char *problem)
@@ -120,10 +126,11 @@ is_negative(const ChangeRow *row, ChangeColumn column)
 											NumericGetDatum(int64_to_numeric(0))));
 }
 
-void
-change_check_values(const ChangeRow *old, const ChangeRow *new)
+/* What holds for any history, beside the codes. */
+static void
+check_possible(const ChangeRow *old, const ChangeRow *new)
 {
-	if (change_is_blank(new, CH_title))
+	if (VARSIZE_ANY_EXHDR(DatumGetTextPP(new->value[CH_title])) == 0)
 		malformed(CH_title, "is empty");
 	for (size_t i = 0; i < lengthof(never_negative); i++)
 		if (!new->isnull[never_negative[i]] &&
@@ -141,6 +148,17 @@ change_check_values(const ChangeRow *old, const ChangeRow *new)
 	if (!change_is_null(new, actual_start) && !change_is_null(new, actual_end) &&
 		change_time(new, actual_end) < change_time(new, actual_start))
 		malformed(CH_actual_end, "is before actual_start");
+	if (is_new(old, new, CH_attributes) &&
+		!JB_ROOT_IS_OBJECT(DatumGetJsonbP(new->value[CH_attributes])))
+		malformed(CH_attributes, "is not an object");
+}
+
+void
+change_check_values(const ChangeRow *old, const ChangeRow *new)
+{
+	check_possible(old, new);
+	if (change_is_blank(new, CH_title))
+		malformed(CH_title, "is empty");
 	for (size_t i = 0; i < lengthof(people); i++)
 		if (!new->isnull[people[i]] && is_new(old, new, people[i]) &&
 			DatumGetInt64(new->value[people[i]]) != actor_person() &&
@@ -148,4 +166,24 @@ change_check_values(const ChangeRow *old, const ChangeRow *new)
 			malformed(people[i],
 					  psprintf("is " INT64_FORMAT ", and there is no such person",
 							   DatumGetInt64(new->value[people[i]])));
+}
+
+Datum
+change_is_possible(PG_FUNCTION_ARGS)
+{
+	HeapTupleHeader header = PG_GETARG_HEAPTUPLEHEADER(0);
+	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
+											  HeapTupleHeaderGetTypMod(header));
+	HeapTupleData tuple;
+	ChangeRow	row;
+
+	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = header;
+	change_row_read(&row, &tuple, desc);
+	change_check_codes(NULL, &row);
+	check_possible(NULL, &row);
+	ReleaseTupleDesc(desc);
+	PG_RETURN_BOOL(true);
 }

@@ -1,7 +1,7 @@
 -- Settings (a site's over the shipped), and the code lists.
 
 BEGIN;
-SELECT plan(59);
+SELECT plan(60);
 
 -- Everything that a refusal says, in one line; '' where nothing is refused.
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
@@ -171,9 +171,39 @@ SELECT is_empty(
 	FROM listed AS l
 		JOIN (SELECT list, array_agg(code ORDER BY sort_order) AS codes
 			  FROM changemgmt.code_list() GROUP BY list) AS c USING (list)
-	WHERE c.codes IS DISTINCT FROM
+	WHERE l.relation <> 'change' AND c.codes IS DISTINCT FROM
 		pg_temp.codes_of(('changemgmt.' || relation)::regclass, col)$$,
 	'a list and its column take the same codes in the same order');
+
+-- The constraint of change is one function: each code of its lists passes it,
+-- and no other.
+CREATE FUNCTION pg_temp.is_possible(col text, code text) RETURNS boolean
+	LANGUAGE plpgsql AS
+$$
+BEGIN
+	RETURN changemgmt.change_is_possible(jsonb_populate_record(
+		NULL::changemgmt.change,
+		'{"id": 1, "model": "normal", "type": "normal", "status": "draft",
+		  "on_hold": false, "title": "t", "environment": "test",
+		  "touches_data_integrity": false, "touches_security": false,
+		  "confidential": false, "unplanned": false, "attributes": {}}'
+		|| jsonb_build_object(col, CASE col WHEN 'affects'
+			THEN jsonb_build_array(code) ELSE to_jsonb(code) END)));
+EXCEPTION WHEN SQLSTATE 'MC008' THEN
+	RETURN false;
+END
+$$;
+SELECT is_empty(
+	$$SELECT l.col, c.code FROM listed AS l
+		JOIN (SELECT list, code FROM changemgmt.code_list()
+			  UNION ALL
+			  SELECT DISTINCT list, wrong FROM changemgmt.code_list(),
+				  (VALUES (''), ('nonsense'), ('Normal'), ('draft ')) AS w(wrong)) AS c
+			USING (list)
+	WHERE l.relation = 'change' AND pg_temp.is_possible(l.col, c.code) <>
+		EXISTS (SELECT FROM changemgmt.code_list() AS k
+				WHERE k.list = c.list AND k.code = c.code)$$,
+	'the constraint of change takes the codes of its lists, and no others');
 SELECT is_empty(
 	$$SELECT list FROM changemgmt.code_list() GROUP BY list
 	HAVING count(DISTINCT code) <> count(*) OR count(DISTINCT label) <> count(*)
