@@ -76,4 +76,29 @@ for my $file (@files)
 	is($rc, 0, "$name: the session goes on to its end");
 }
 
+# What the documents point at is there.
+for my $file (@files)
+{
+	my $name = $file =~ s/^\Q$root\E\///r;
+	my $text = TestServer::slurp($file);
+	my $dir = $name =~ m{^docs/} ? "$root/docs" : $root;
+	my %at = map { $_ => "$dir/$_" } $text =~ /\]\(([^):#]+)/g;
+	$at{$_} = "$root/$_" for $text =~ /`((?:test|src|sql|docs|demo)\/[^`*\s]+)`/g;
+	is(join(' ', grep { !-e $at{$_} } sort keys %at), '', "$name: what it points at");
+}
+
+# Each rule of the process that does not wait is met by a test under its number.
+my $process = TestServer::slurp("$root/docs/process.md");
+my @rules = $process =~ /^(\| [A-Z]\d+ \|.*)$/mg;
+my %met = map { $_ => 1 } map { split /, / }
+  TestServer::slurp("$root/test/pgtap/process.sql") =~ /'((?:[A-Z]\d+(?:, )?)+): /g;
+my %told;
+for my $rule (@rules)
+{
+	my ($number) = $rule =~ /^\| ([A-Z]\d+)/;
+	$told{$number} = 1;
+	ok($met{$number}, "$number is met") if $rule !~ /\*\*waits?\*\*/;
+}
+is(join(' ', grep { !$told{$_} } sort keys %met), '', 'each number of a test is a rule');
+
 done_testing();
