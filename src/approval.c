@@ -672,14 +672,16 @@ vote(FunctionCallInfo fcinfo, const char *decision)
 		" WHERE change_id OPERATOR(pg_catalog.=) $1"
 		" AND person_id OPERATOR(pg_catalog.=) $2"
 		" AND decision OPERATOR(pg_catalog.=) $3"
-		" AND reason IS NOT DISTINCT FROM $4"
-		" AND round OPERATOR(pg_catalog.=) $5",
-		5, {INT8OID, INT8OID, TEXTOID, TEXTOID, INT4OID}, NULL
+		" AND ($4 IS NULL OR reason OPERATOR(pg_catalog.=) $4)"
+		" AND round OPERATOR(pg_catalog.=) $5"
+		" AND ($6 IS NULL OR plan_revision OPERATOR(pg_catalog.=) $6)",
+		6, {INT8OID, INT8OID, TEXTOID, TEXTOID, INT4OID, INT8OID}, NULL
 	};
 	ChangeRow	row;
 	int64		seen = 0;
-	Datum		arguments[5];
-	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
+	Datum		arguments[6];
+	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	bool		open;
 	Datum		result;
 
 	SPI_connect();
@@ -702,18 +704,18 @@ vote(FunctionCallInfo fcinfo, const char *decision)
 	arguments[3] = PG_GETARG_DATUM(1);
 	nulls[3] = PG_ARGISNULL(1) ? 'n' : ' ';
 	arguments[4] = row.value[CH_approval_round];
-	if (votes_are_open(lifecycle_model(&row), &row))
+	/* the same again is nothing; once the outcome stands, all else is too late */
+	open = votes_are_open(lifecycle_model(&row), &row);
+	arguments[5] = row.value[CH_plan_revision];
+	nulls[5] = open ? ' ' : 'n';
+	kept_plan_execute(&same, arguments, nulls, 1);
+	if (SPI_processed == 0)
 	{
-		kept_plan_execute(&insert, arguments, nulls, 0);
-		change_find(&row, change_id_of(&row), false);
-	}
-	else
-	{
-		/* the outcome stands: only the same vote again is no mistake */
-		kept_plan_execute(&same, arguments, nulls, 1);
-		if (SPI_processed == 0)
+		if (!open)
 			transition_illegal(&row, lifecycle_model(&row),
 							   psprintf("a vote (%s)", decision));
+		kept_plan_execute(&insert, arguments, nulls, 0);
+		change_find(&row, change_id_of(&row), false);
 	}
 	result = lifecycle_state(&row);
 	SPI_finish();

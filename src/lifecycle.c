@@ -176,6 +176,9 @@ verb_was_taken(Verb verb, const ChangeModel *model, const ChangeRow *row)
 		return false;
 	if (verb == VERB_PASS && change_outcome(row) == OUTCOME_FAILED)
 		return false;
+	if ((verb == VERB_ABORT || verb == VERB_CANCEL) &&
+		(verb == VERB_ABORT) != (change_outcome(row) == OUTCOME_NOT_IMPLEMENTED))
+		return false;
 	for (int from = 0; from < STATUS_COUNT; from++)
 		if (from != (int) status &&
 			(model_verbs(model, from, false) & VERB_BIT(verb)) &&
@@ -479,6 +482,26 @@ triage(PG_FUNCTION_ARGS)
 	return result;
 }
 
+#define EVIDENCE_TITLE "evidence given with pass"
+
+static bool
+evidence_is_recorded(const ChangeRow *row, Datum evidence)
+{
+	static KeptPlan find = {
+		"SELECT FROM changemgmt.change_check"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1"
+		" AND title OPERATOR(pg_catalog.=) '" EVIDENCE_TITLE "'"
+		" AND observed OPERATOR(pg_catalog.=) $2",
+		2, {INT8OID, TEXTOID}, NULL
+	};
+	Datum		arguments[2];
+
+	arguments[0] = row->value[CH_id];
+	arguments[1] = evidence;
+	kept_plan_execute(&find, arguments, NULL, 1);
+	return SPI_processed > 0;
+}
+
 /* Record what was seen as a check of its own that passed. */
 static void
 evidence_record(const ChangeRow *row, Datum evidence)
@@ -486,7 +509,7 @@ evidence_record(const ChangeRow *row, Datum evidence)
 	static KeptPlan insert = {
 		"INSERT INTO changemgmt.change_check"
 		" (change_id, title, is_required, observed, passed)"
-		" VALUES ($1, 'evidence given with pass', false, $2, true)",
+		" VALUES ($1, '" EVIDENCE_TITLE "', false, $2, true)",
 		2, {INT8OID, TEXTOID}, NULL
 	};
 	Datum		arguments[2];
@@ -507,8 +530,13 @@ pass_take(ChangeRow *row, Datum evidence, bool no_evidence, Datum issues,
 	values.value[1] = no_issues ? (Datum) 0 :
 		CStringGetTextDatum(outcome_code(OUTCOME_SUCCESSFUL_WITH_ISSUES));
 	values.isnull[1] = no_issues;
-	if (!no_evidence && change_status(row) == STATUS_VERIFYING)
-		evidence_record(row, evidence);
+	if (!no_evidence)
+	{
+		if (change_status(row) == STATUS_VERIFYING)
+			evidence_record(row, evidence);
+		else if (!evidence_is_recorded(row, evidence))
+			transition_illegal(row, lifecycle_model(row), verb_name(VERB_PASS));
+	}
 	verb_take(row, VERB_PASS, &values);
 }
 

@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "lifecycle.h"
+#include "person.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(earliest_start);
@@ -75,8 +76,10 @@ check_plan_complete(const Transition *t)
 static char *
 check_coordinator(const Transition *t)
 {
-	return change_is_null(t->row, coordinator_id) ?
-		pstrdup("nobody coordinates it") : NULL;
+	if (!change_is_null(t->row, coordinator_id) ||
+		(t->thought_of && actor_person() != 0))	/* who triages, coordinates */
+		return NULL;
+	return pstrdup("nobody coordinates it");
 }
 
 /* earliest_start(change_id): what the notice of its model leaves */

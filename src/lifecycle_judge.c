@@ -458,9 +458,11 @@ inventory_update(const Transition *t)
 		" WHERE o.id OPERATOR(pg_catalog.=) c.id",
 		1, {INT8OID}, NULL
 	};
+	/* what is there then came with the last change that stands, if any did */
 	static KeptPlan rolled_back = {
 		"UPDATE changemgmt.configuration_item AS c"
-		" SET version = o.version_before"
+		" SET version = COALESCE(l.version_after, o.version_before),"
+		"  version_change_id = l.change_id"
 		" FROM (SELECT ci.id, i.version_before"
 		"  FROM changemgmt.change_item AS i"
 		"  JOIN changemgmt.configuration_item AS ci"
@@ -468,6 +470,14 @@ inventory_update(const Transition *t)
 		"  WHERE i.change_id OPERATOR(pg_catalog.=) $1"
 		"  AND i.version_after IS NOT NULL"
 		"  ORDER BY ci.id FOR NO KEY UPDATE OF ci) AS o"
+		" LEFT JOIN LATERAL (SELECT x.change_id, x.version_after"
+		"  FROM changemgmt.change_item AS x"
+		"  JOIN changemgmt.change AS h ON h.id OPERATOR(pg_catalog.=) x.change_id"
+		"  WHERE x.ci_id OPERATOR(pg_catalog.=) o.id"
+		"  AND h.id OPERATOR(pg_catalog.<>) $1"
+		"  AND x.version_after IS NOT NULL"
+		"  AND h.verified_at IS NOT NULL AND h.rolled_back_at IS NULL"
+		"  ORDER BY h.verified_at DESC, h.id DESC LIMIT 1) AS l ON true"
 		" WHERE o.id OPERATOR(pg_catalog.=) c.id"
 		" AND c.version_change_id OPERATOR(pg_catalog.=) $1",
 		1, {INT8OID}, NULL
