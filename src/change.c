@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/typcache.h"
 
 #include "change.h"
 #include "compat.h"
@@ -180,6 +181,34 @@ change_row_read(ChangeRow *row, HeapTuple tuple, TupleDesc desc)
 	pfree(isnull);
 }
 
+/*
+ * Read the row that a plan brought as the one column of its first row, which
+ * it names as a whole: the executor describes each column of each node's
+ * result anew, and there are many.
+ */
+void
+change_row_result(ChangeRow *row)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, 1, &isnull);
+	HeapTupleHeader header = DatumGetHeapTupleHeader(value);
+	HeapTuple	tuple = palloc(sizeof(HeapTupleData));
+	TupleDesc	desc;
+	TupleDesc	copy;
+
+	Assert(!isnull);
+	tuple->t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple->t_self);
+	tuple->t_tableOid = InvalidOid;
+	tuple->t_data = header;
+	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
+								  HeapTupleHeaderGetTypMod(header));
+	copy = CreateTupleDescCopy(desc);
+	ReleaseTupleDesc(desc);
+	change_row_read(row, tuple, copy);
+}
+
 HeapTuple
 change_row_form(const ChangeRow *row)
 {
@@ -228,12 +257,12 @@ void
 change_find(ChangeRow *row, int64 change_id, bool lock)
 {
 	static KeptPlan find = {
-		"SELECT * FROM changemgmt.change"
+		"SELECT change_row FROM changemgmt.change AS change_row"
 		" WHERE id OPERATOR(pg_catalog.=) $1",
 		1, {INT8OID}, NULL
 	};
 	static KeptPlan find_and_lock = {
-		"SELECT * FROM changemgmt.change"
+		"SELECT change_row FROM changemgmt.change AS change_row"
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 		1, {INT8OID}, NULL
 	};
@@ -246,7 +275,7 @@ change_find(ChangeRow *row, int64 change_id, bool lock)
 				 errmsg("change " INT64_FORMAT " does not exist", change_id),
 				 errhint("Verbs take the id of a change; changemgmt.change_id('%s') gives it.",
 						 change_number_text(change_id))));
-	change_row_read(row, SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
+	change_row_result(row);
 }
 
 char *

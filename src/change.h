@@ -139,6 +139,11 @@ extern const char *const change_column_names[CHANGE_COLUMN_COUNT];
 extern const FieldClass change_column_classes[CHANGE_COLUMN_COUNT];
 
 extern void change_row_read(ChangeRow *row, HeapTuple tuple, TupleDesc desc);
+/*
+ * Read the whole row that a kept plan returned as its one column.  It lives
+ * in the SPI context.
+ */
+extern void change_row_result(ChangeRow *row);
 /* Make a tuple of the row with its present values. */
 extern HeapTuple change_row_form(const ChangeRow *row);
 extern bool change_column_equal(const ChangeRow *a, const ChangeRow *b,

@@ -120,7 +120,7 @@ verb_prepare(VerbFunction *function, const ChangeRow *row)
 	if (function->update.sql)
 		return;
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, "UPDATE changemgmt.change SET status = $2");
+	appendStringInfoString(&sql, "UPDATE changemgmt.change AS change_row SET status = $2");
 	function->update.argtypes[0] = INT8OID;
 	function->update.argtypes[1] = TEXTOID;
 	for (int i = 0; i < function->count; i++)
@@ -137,7 +137,7 @@ verb_prepare(VerbFunction *function, const ChangeRow *row)
 			TupleDescAttr(row->desc, change_column_attnum(column) - 1)->atttypid;
 	}
 	appendStringInfoString(&sql,
-						   " WHERE id OPERATOR(pg_catalog.=) $1 RETURNING *");
+						   " WHERE id OPERATOR(pg_catalog.=) $1 RETURNING change_row");
 	function->update.nargs = function->count + 2;
 	function->update.sql = MemoryContextStrdup(TopMemoryContext, sql.data);
 }
@@ -250,7 +250,7 @@ verb_take(ChangeRow *row, Verb verb, const VerbValues *values)
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 				 errmsg("a trigger of the site suppressed the %s of change " INT64_FORMAT,
 						verb_name(verb), call.change_id)));
-	change_row_read(row, SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
+	change_row_result(row);
 }
 
 /* A step that takes at most a reason; not for verbs that need more. */

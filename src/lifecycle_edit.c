@@ -622,7 +622,7 @@ edit_change(PG_FUNCTION_ARGS)
 		update.sql = MemoryContextStrdup(TopMemoryContext,
 										 psprintf("UPDATE changemgmt.change AS c SET (%s) ="
 												  " (SELECT %s FROM pg_catalog.jsonb_populate_record(c, $2) AS r)"
-												  " WHERE c.id OPERATOR(pg_catalog.=) $1 RETURNING *",
+												  " WHERE c.id OPERATOR(pg_catalog.=) $1 RETURNING c",
 												  column_list("", false),
 												  column_list("r.", false)));
 	arguments[0] = row.value[CH_id];
@@ -630,7 +630,7 @@ edit_change(PG_FUNCTION_ARGS)
 												   DatumGetJsonbP(row.value[CH_attributes])));
 	kept_plan_execute_input(&update, arguments, NULL, 0);
 	if (SPI_processed == 1)
-		change_row_read(&row, SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
+		change_row_result(&row);
 	result = lifecycle_state(&row);
 	SPI_finish();
 	return result;
