@@ -22,6 +22,3 @@ COMMENT ON FUNCTION changemgmt.revoke_role(text, text) IS
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA changemgmt FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA changemgmt FROM PUBLIC;
-
--- the constraint of change asks it as whoever writes; it looks at nothing else
-GRANT EXECUTE ON FUNCTION changemgmt.change_is_possible(changemgmt.change) TO PUBLIC;

@@ -97,6 +97,7 @@ static const struct
 	{"approval_tally", ALL_DUTIES},
 	{"board_id", ALL_DUTIES},
 	{"change_header", ALL_DUTIES},
+	{"change_is_possible", ALL_DUTIES},	/* its constraint, where a site grants UPDATE */
 	{"change_id", ALL_DUTIES},
 	{"change_number", ALL_DUTIES},
 	{"change_state", ALL_DUTIES},
