@@ -88,7 +88,7 @@ CREATE TABLE changemgmt.change (
 	found_by text,
 
 	-- where it came from
-	copied_from_id bigint REFERENCES changemgmt.change,
+	copied_from_id bigint,
 	source text,
 	source_key text,
 	source_digest bytea,
@@ -179,7 +179,7 @@ COMMENT ON COLUMN changemgmt.change.incident_id IS 'The incident that it answers
 COMMENT ON COLUMN changemgmt.change.authorised_by_id IS 'Who authorised an emergency.';
 COMMENT ON COLUMN changemgmt.change.emergency_threshold IS 'What made it an emergency: production_down, data_at_risk or security_breach.';
 COMMENT ON COLUMN changemgmt.change.found_by IS 'How a change that nobody had recorded was found.';
-COMMENT ON COLUMN changemgmt.change.copied_from_id IS 'The change that it was copied from.';
+COMMENT ON COLUMN changemgmt.change.copied_from_id IS 'The change that it was copied from, also where that draft was deleted since.';
 COMMENT ON COLUMN changemgmt.change.source IS 'The system that it came from; with source_key unique.';
 COMMENT ON COLUMN changemgmt.change.source_key IS 'Its key in that system.';
 COMMENT ON COLUMN changemgmt.change.source_digest IS 'SHA-256 of what that system sent, by which a replay is known.';

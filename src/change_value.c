@@ -159,6 +159,10 @@ change_check_values(const ChangeRow *old, const ChangeRow *new)
 	check_possible(old, new);
 	if (change_is_blank(new, CH_title))
 		malformed(CH_title, "is empty");
+	if (is_new(old, new, CH_title))
+		for (const char *c = TextDatumGetCString(new->value[CH_title]); *c; c++)
+			if ((unsigned char) *c < 0x20)
+				malformed(CH_title, "has more than one line, or control characters");
 	for (size_t i = 0; i < lengthof(people); i++)
 		if (!new->isnull[people[i]] && is_new(old, new, people[i]) &&
 			DatumGetInt64(new->value[people[i]]) != actor_person() &&

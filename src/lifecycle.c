@@ -208,8 +208,11 @@ verb_take(ChangeRow *row, Verb verb, const VerbValues *values)
 	if (!(verbs & VERB_BIT(verb)) ||
 		(verb == VERB_FAIL && change_outcome(row) == OUTCOME_FAILED))
 	{
+		/* a plan that was edited since its pre-approval is not submitted */
 		if (verb_was_taken(verb, model, row) &&
-			values_stored(function, values, row))
+			values_stored(function, values, row) &&
+			!(verb == VERB_SUBMIT && from == STATUS_APPROVED &&
+			  !lifecycle_seal_fresh(model, row)))
 			return;
 		if (verb == VERB_RESUME && !change_bool(row, on_hold) &&
 			values_stored(function, values, row))

@@ -449,7 +449,7 @@ static const Requirement engine_requirements[] = {
 		"Use a template, or a model with an approval: changemgmt.edit_change(%lld, '{\"model\": ...}') in draft.",
 	check_data_approval, V(SUBMIT), 0},
 	{"seal_fresh", "The plan is the one that was approved.",
-		"Put the plan back, or submit it again: changemgmt.submit(%lld).",
+		"Put the plan back, or have it approved anew: changemgmt.submit(%lld), or revise where the model is pre-approved.",
 	check_seal_fresh, V(SCHEDULE) | V(START), ERRCODE_MC_SEALED_CONTENT},
 	{"seal_stale", "What is submitted again was edited since its approval.",
 		"Go on: SELECT * FROM changemgmt.next_steps(%lld).",

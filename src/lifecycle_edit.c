@@ -235,7 +235,17 @@ document_columns(Jsonb *document, bool creation, Jsonb *attributes)
 			if (strcmp(names[i].key, key) == 0 &&
 				(creation || column_is_content(names[i].column)))
 			{
+				JsonbValue	other;
+
 				known = true;
+				if (getKeyJsonValueFromContainer(&document->root,
+												 change_column_names[names[i].column],
+												 strlen(change_column_names[names[i].column]),
+												 &other) != NULL)
+					ereport(ERROR,
+							(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+							 errmsg("\"%s\" and \"%s\" cannot both be given",
+									key, change_column_names[names[i].column])));
 				if (value.type == jbvNull)
 					jsonb_push_value(&state, change_column_names[names[i].column],
 							   &value);
@@ -522,10 +532,11 @@ create_change_from(PG_FUNCTION_ARGS)
 	document = without_nulls(document);
 	source = document_text(document, "source");
 	source_key = document_text(document, "source_key");
-	if ((source == NULL) != (source_key == NULL))
+	if ((source == NULL) != (source_key == NULL) ||
+		(source && (source[0] == '\0' || source_key[0] == '\0')))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
-				 errmsg("source and source_key are given together or not at all")));
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("source and source_key are given together and not empty, or not at all")));
 	if (source)
 	{
 		StringInfoData buf;

@@ -55,6 +55,7 @@ typedef struct ProgressColumn
 #define V(verb) VERB_BIT(VERB_##verb)
 
 static const ProgressColumn progress_columns[] = {
+	{CH_status_reason, ~(V(EDIT) | V(CREATE)), BY_STEP, NO_TIME},
 	{CH_outcome, V(PASS) | V(FAIL) | V(ROLL_BACK) | V(ABORT), BY_STEP, NO_TIME},
 	{CH_implementer_id, V(START), BY_STEP, NO_TIME},
 	{CH_verifier_id, V(PASS), BY_STEP, NO_TIME},
@@ -312,9 +313,9 @@ judge_content(const Transition *t)
 							t->model->key, status_code(t->model->first_status),
 							status_code(status)),
 					 errhint("changemgmt.declare_emergency() and record_unauthorized() create such changes.")));
-		if ((i == CH_model || i == CH_type) &&
-			(t->verb != VERB_EDIT || status != STATUS_DRAFT) &&
-			!(i == CH_type && t->verb == VERB_SUBMIT))
+		if (i == CH_type ?
+			strcmp(change_text(t->row, type), t->model->type) != 0 :
+			i == CH_model && (t->verb != VERB_EDIT || status != STATUS_DRAFT))
 			kept_by_engine(t->row, i,
 						   "The model is chosen in draft, in a statement of its own; the type is the model's.");
 	}
@@ -388,7 +389,7 @@ judge_insert(const Transition *t)
 			 p->column == CH_deployed_at || p->column == CH_outcome ||
 			 p->column == CH_implementer_id);
 
-		if (row->isnull[p->column])
+		if (row->isnull[p->column] || p->column == CH_status_reason)
 			continue;
 		if (p->rule == BY_STEP && !emergency && !latent)
 			kept_by_engine(row, p->column,

@@ -162,6 +162,39 @@ requirement_exists(const char *name)
 	return false;
 }
 
+/* Whether a function has the form of a requirement; false where it is gone. */
+static bool
+is_requirement_function(Oid funcid)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	Form_pg_proc proc;
+	bool		good;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	good = proc->prorettype == TEXTOID && proc->pronargs == 1 &&
+		proc->proargtypes.values[0] == INT8OID && !proc->proretset &&
+		proc->prokind == PROKIND_FUNCTION &&
+		proc->provolatile != PROVOLATILE_VOLATILE;
+	ReleaseSysCache(tuple);
+	return good;
+}
+
+/* Oid of a function by its name and types; InvalidOid where there is none. */
+static Oid
+function_lookup(const char *function)
+{
+	LOCAL_FCINFO(lookup, 1);
+	Datum		funcid;
+
+	InitFunctionCallInfoData(*lookup, NULL, 1, InvalidOid, NULL, NULL);
+	lookup->args[0].value = CStringGetTextDatum(function);
+	lookup->args[0].isnull = false;
+	funcid = to_regprocedure(lookup);
+	return lookup->isnull ? InvalidOid : DatumGetObjectId(funcid);
+}
+
 /*
  * Ask a site's function.  It runs as whoever registered it, in a restricted
  * operation and in a read-only transaction: it may look, not touch.
@@ -195,10 +228,12 @@ site_requirement_ask(const char *name, const char *function,
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 							 true, 0, false);
 
-	funcid = DatumGetObjectId(DirectFunctionCall1(to_regprocedure,
-												  CStringGetTextDatum(function)));
+	funcid = function_lookup(function);
 	if (!OidIsValid(funcid))
 		result = psprintf("function %s does not exist", function);
+	else if (!is_requirement_function(funcid))
+		result = psprintf("function %s is no longer what can be a requirement",
+						  function);
 	else if (object_aclcheck(ProcedureRelationId, funcid, role,
 							 ACL_EXECUTE) != ACLCHECK_OK)
 		result = psprintf("role \"%s\" may not execute function %s",
@@ -428,11 +463,9 @@ site_requirement_check(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;
 	HeapTuple	tuple;
-	HeapTuple	proc;
 	char	   *name;
 	char	   *function;
 	Oid			funcid;
-	bool		good;
 	int			columns[2];
 	Datum		values[2];
 	bool		isnull[2] = {false, false};
@@ -459,16 +492,7 @@ site_requirement_check(PG_FUNCTION_ARGS)
 				 errhint("Choose another name.")));
 	funcid = DatumGetObjectId(DirectFunctionCall1(regprocedurein,
 												  CStringGetDatum(function)));
-	proc = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	if (!HeapTupleIsValid(proc))
-		elog(ERROR, "cache lookup failed for function %u", funcid);
-	good = ((Form_pg_proc) GETSTRUCT(proc))->prorettype == TEXTOID &&
-		((Form_pg_proc) GETSTRUCT(proc))->pronargs == 1 &&
-		((Form_pg_proc) GETSTRUCT(proc))->proargtypes.values[0] == INT8OID &&
-		!((Form_pg_proc) GETSTRUCT(proc))->proretset &&
-		((Form_pg_proc) GETSTRUCT(proc))->provolatile != PROVOLATILE_VOLATILE;
-	ReleaseSysCache(proc);
-	if (!good)
+	if (!is_requirement_function(funcid))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("function %s cannot be a requirement", function),
