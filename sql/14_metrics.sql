@@ -25,6 +25,7 @@ CREATE VIEW changemgmt.change_fact WITH (security_invoker = true) AS
 		c.source_key,
 		c.status,
 		c.outcome,
+		c.cause_class,
 		c.created_at,
 		c.first_submitted_at,
 		c.planned_start,
@@ -160,6 +161,7 @@ COMMENT ON COLUMN changemgmt.change_fact.source IS 'The system that the change c
 COMMENT ON COLUMN changemgmt.change_fact.source_key IS 'Its key in that system.';
 COMMENT ON COLUMN changemgmt.change_fact.status IS 'Where in its life the change is.';
 COMMENT ON COLUMN changemgmt.change_fact.outcome IS 'The outcome as it was recorded: successful, successful_with_issues, rolled_back, failed or not_implemented; null before it is known.';
+COMMENT ON COLUMN changemgmt.change_fact.cause_class IS 'Why it was rolled back: testing, plan, environment, dependency, human, vendor, capacity or unknown.';
 COMMENT ON COLUMN changemgmt.change_fact.created_at IS 'When the record was made.';
 COMMENT ON COLUMN changemgmt.change_fact.first_submitted_at IS 'When it was first submitted.';
 COMMENT ON COLUMN changemgmt.change_fact.planned_start IS 'Start of the planned window.';

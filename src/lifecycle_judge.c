@@ -314,7 +314,7 @@ judge_content(const Transition *t)
 							status_code(status)),
 					 errhint("changemgmt.declare_emergency() and record_unauthorized() create such changes.")));
 		if (i == CH_type ?
-			strcmp(change_text(t->row, type), t->model->type) != 0 :
+			strcmp(TextDatumGetCString(t->row->value[CH_type]), t->model->type) != 0 :
 			i == CH_model && (t->verb != VERB_EDIT || status != STATUS_DRAFT))
 			kept_by_engine(t->row, i,
 						   "The model is chosen in draft, in a statement of its own; the type is the model's.");
