@@ -1,7 +1,7 @@
 -- The record: creating, editing, copying, reading; numbers and the queue.
 
 BEGIN;
-SELECT plan(172);
+SELECT plan(175);
 
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
 	LANGUAGE plpgsql AS
@@ -193,13 +193,13 @@ FROM (VALUES
 	($$SELECT changemgmt.create_change('x', priority => 'urgent')$$,
 	 'MC008 | "urgent" is no value of priority | It is one of low, medium, high, critical.'),
 	($$SELECT changemgmt.create_change('x', source => 'jira')$$,
-	 'MC008 | source and source_key are given together or not at all'),
+	 'MC008 | source and source_key are given together and not empty, or not at all'),
 	($$SELECT changemgmt.create_change('x', template => 'lean_normal')$$,
 	 'MC008 | model "lean_normal" is not a template | A template is a model with a "plan": changemgmt.publish_model().'),
 	($$SELECT changemgmt.create_change('x', template => 'cert', model => 'normal')$$,
 	 'MC008 | a template is a model of its own: "cert" and "normal" cannot both be given'),
 	($$SELECT changemgmt.create_change('x', source_key => 'OPS-1')$$,
-	 'MC008 | source and source_key are given together or not at all'),
+	 'MC008 | source and source_key are given together and not empty, or not at all'),
 	($$SELECT changemgmt.create_change_from('[]')$$, 'MC008 | the document is not a JSON object'),
 	($$SELECT changemgmt.create_change_from('"x"')$$, 'MC008 | the document is not a JSON object'),
 	($$SELECT changemgmt.create_change_from('{"title": ["x"]}')$$, 'MC008 | "title" is not a string'),
@@ -233,6 +233,9 @@ SELECT is((SELECT count(*) FROM changemgmt.change WHERE title IN ('x', '')), 0::
 SELECT is(substr(pg_temp.refusal(sql), 1, 5), 'MC008', sql)
 FROM unnest(ARRAY[
 	$$SELECT changemgmt.create_change('x', affects => '{martians}')$$,
+	$$SELECT changemgmt.create_change(E'x\ny')$$,
+	$$SELECT changemgmt.create_change('x', source => '', source_key => '')$$,
+	$$SELECT changemgmt.create_change_from('{"title": "x", "owner": "bob", "owner_id": -1}')$$,
 	$$SELECT changemgmt.create_change('x', cost_planned => 1e15)$$,
 	$$SELECT changemgmt.create_change('x', items => '{db1,db1}')$$,
 	$$SELECT changemgmt.create_change('x', items => '{NULL}')$$,
@@ -379,7 +382,7 @@ FROM (VALUES
 	('SELECT changemgmt.edit_change(%s, NULL)', 'MC008 | the patch is null'),
 	('SELECT changemgmt.edit_change(%s, ''[]'')', 'MC008 | the document is not a JSON object'),
 	('SELECT changemgmt.edit_change(%s, ''{"title": ""}'')', 'MC008 | title of a change is empty'),
-	('SELECT changemgmt.edit_change(%s, ''{"title": null}'')', 'MC008 | title of a change is empty'),
+	('SELECT changemgmt.edit_change(%s, ''{"title": null}'')', 'MC008 | title of a change is null'),
 	('SELECT changemgmt.edit_change(%s, ''{"environment": null}'')', 'MC008 | environment of a change is null'),
 	('SELECT changemgmt.edit_change(%s, ''{"owner": "dba"}'')', 'MC008 | person "dba" does not exist | "dba" is a team'),
 	('SELECT changemgmt.edit_change(%s, ''{"owner": 7}'')', 'MC008 | "owner" is not a string'),

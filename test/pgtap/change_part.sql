@@ -326,7 +326,7 @@ SELECT is(pg_temp.refusal(format('DELETE FROM changemgmt.change_check WHERE id =
 
 SELECT changemgmt.record_check(id, true) FROM changemgmt.change_check WHERE title = 'more evidence' \g /dev/null
 SELECT is(pg_temp.refusal('DELETE FROM changemgmt.change_check WHERE title = ''more evidence'''),
-	'MC006 | evidence is not taken away | changemgmt.record_check() records a later result of the same check.',
+	'MC006 | evidence is not deleted | changemgmt.record_check() records a later result of the same check.',
 	'evidence is not deleted');
 SELECT is(substr(pg_temp.refusal(format(sql, :planned_check)), 1, 2), 'MC', sql)
 FROM unnest(ARRAY[

@@ -2,7 +2,7 @@
 -- each attempt the trail must be whole, and a refused one leaves nothing.
 
 BEGIN;
-SELECT plan(317);
+SELECT plan(319);
 
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
 	LANGUAGE plpgsql AS
@@ -142,7 +142,8 @@ FROM (VALUES
 	(:draft, 'draft', 'created_at = ''1999-01-01''', 'MC005'),
 	(:draft, 'draft', 'revision = revision + 5', 'MC005'),
 	(:draft, 'draft', 'plan_revision = plan_revision - 1', 'MC005'),
-	(:draft, 'draft', 'model_version = 3', 'MC008')
+	(:draft, 'draft', 'model_version = 3', 'MC008'),
+	(:draft, 'draft', 'type = ''standard''', 'MC005')
 ) AS v (id, status, assignments, code);
 SELECT pg_temp.open(format('UPDATE changemgmt.change SET %s WHERE id = %s', assignments, id), entries, assignments || ' from ' || status)
 FROM (VALUES
