@@ -20,6 +20,15 @@ CREATE TRIGGER "Judge"
 	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.change
 	FOR EACH ROW EXECUTE FUNCTION changemgmt.lifecycle_judge();
 
+CREATE FUNCTION changemgmt.template_check() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'template_check';
+COMMENT ON FUNCTION changemgmt.template_check() IS
+	'Trigger: refuses (MC008) templates whose plan no change could have.';
+CREATE TRIGGER template_check
+	AFTER INSERT ON changemgmt.site_model
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.template_check();
+
 -- Requirements
 
 CREATE TABLE changemgmt.site_requirement (

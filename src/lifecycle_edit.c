@@ -18,6 +18,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
 #include "compat.h"
 #include "errors.h"
@@ -30,6 +31,7 @@
 PG_FUNCTION_INFO_V1(create_change_from);
 PG_FUNCTION_INFO_V1(edit_change);
 PG_FUNCTION_INFO_V1(copy_change);
+PG_FUNCTION_INFO_V1(template_check);
 
 /* Keys that name people and teams, and the columns that hold their ids. */
 static const struct
@@ -400,6 +402,12 @@ part_elements(int part, JsonbContainer *array)
 		if (element.type != jbvBinary ||
 			!JsonContainerIsObject(element.val.binary.data))
 			element_error(part, "an element is neither a text nor an object");
+		if (getKeyJsonValueFromContainer(element.val.binary.data,
+										 parts[part].fields[0],
+										 strlen(parts[part].fields[0]),
+										 &value) == NULL)
+			element_error(part, psprintf("an element lacks its %s",
+										 parts[part].fields[0]));
 		fields = JsonbIteratorInit(element.val.binary.data);
 		while ((token = JsonbIteratorNext(&fields, &value, true)) != WJB_DONE)
 		{
@@ -421,25 +429,36 @@ part_elements(int part, JsonbContainer *array)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
 }
 
+/* The rows of a part that a document brings; NULL where there is none. */
+static Jsonb *
+part_rows(int part, Jsonb *document)
+{
+	JsonbValue	value;
+
+	if (!document_has(document, parts[part].key, &value))
+		return NULL;
+	if (value.type != jbvBinary ||
+		!JsonContainerIsArray(value.val.binary.data))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("\"%s\" is not an array", parts[part].key)));
+	if (JsonContainerSize(value.val.binary.data) == 0)
+		return NULL;
+	return part_elements(part, value.val.binary.data);
+}
+
 static void
 parts_insert(int64 change_id, Jsonb *document)
 {
 	for (size_t i = 0; i < lengthof(parts); i++)
 	{
-		JsonbValue	value;
+		Jsonb	   *rows = part_rows(i, document);
 		Datum		arguments[2];
 
-		if (!document_has(document, parts[i].key, &value))
-			continue;
-		if (value.type != jbvBinary ||
-			!JsonContainerIsArray(value.val.binary.data))
-			ereport(ERROR,
-					(errcode(ERRCODE_MC_INVALID_INPUT),
-					 errmsg("\"%s\" is not an array", parts[i].key)));
-		if (JsonContainerSize(value.val.binary.data) == 0)
+		if (rows == NULL)
 			continue;
 		arguments[0] = Int64GetDatum(change_id);
-		arguments[1] = JsonbPGetDatum(part_elements(i, value.val.binary.data));
+		arguments[1] = JsonbPGetDatum(rows);
 		kept_plan_execute_input(&parts[i].insert, arguments, NULL, 0);
 	}
 }
@@ -720,4 +739,69 @@ copy_change(PG_FUNCTION_ARGS)
 	result = lifecycle_state(&row);
 	SPI_finish();
 	return result;
+}
+
+/*
+ * AFTER trigger of site_model: what a template fills in can be filled in.
+ * A published version never changes, so the mistake must show here.
+ */
+Datum
+template_check(PG_FUNCTION_ARGS)
+{
+	static KeptPlan possible = {
+		"SELECT changemgmt.change_is_possible("
+		"pg_catalog.jsonb_populate_record(NULL::changemgmt.change, $1))",
+		1, {JSONBOID}, NULL
+	};
+	static const char *const own[] = {
+		"model", "template", "source", "source_key"
+	};
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TupleDesc	desc;
+	Jsonb	   *definition;
+	Jsonb	   *plan;
+	JsonbValue	value;
+	JsonbParseState *state = NULL;
+	const ChangeModel *model;
+	Datum		argument;
+	bool		isnull;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("template_check: not called as a trigger")));
+	if (ledger_is_history(trigdata))
+		return PointerGetDatum(NULL);
+	desc = RelationGetDescr(trigdata->tg_relation);
+	definition = DatumGetJsonbP(SPI_getbinval(trigdata->tg_trigtuple, desc,
+											  SPI_fnumber(desc, "definition"),
+											  &isnull));
+	if (!document_has(definition, "plan", &value))
+		return PointerGetDatum(NULL);
+
+	SPI_connect();
+	plan = JsonbValueToJsonb(&value);
+	for (size_t i = 0; i < lengthof(own); i++)
+		if (document_has(plan, own[i], &value))
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+					 errmsg("the plan of a template does not say \"%s\"", own[i])));
+	for (size_t i = 0; i < lengthof(parts); i++)
+		(void) part_rows(i, plan);
+
+	/* as a change of its own, with a title and an id */
+	model = model_latest(SPI_getvalue(trigdata->tg_trigtuple, desc,
+									  SPI_fnumber(desc, "key")));
+	plan = columns_with_defaults(document_columns(plan, true, NULL), model, NULL);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	jsonb_push_text(&state, "title", "template");
+	jsonb_push_text(&state, "type", model->type);
+	jsonb_push_int64(&state, "id", 0);
+	jsonb_push_bool(&state, "on_hold", false);
+	argument = DirectFunctionCall2(jsonb_concat,
+								   JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL))),
+								   JsonbPGetDatum(plan));
+	kept_plan_execute_input(&possible, &argument, NULL, 1);
+	SPI_finish();
+	return PointerGetDatum(NULL);
 }

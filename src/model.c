@@ -464,7 +464,10 @@ definition_key(ChangeModel *model, const char *key, const JsonbValue *value)
 	else if (strcmp(key, "title") == 0 || strcmp(key, "profile") == 0)
 		definition_string(model, key, value);	/* for people */
 	else if (strcmp(key, "type") == 0)
+	{
 		model->type = definition_string(model, key, value);
+		code_check("type", CStringGetTextDatum(model->type), "type");
+	}
 	else if (strcmp(key, "first_status") == 0)
 	{
 		char	   *status = definition_string(model, key, value);

@@ -64,7 +64,7 @@ SET DateStyle = 'SQL, DMY';
 SET application_name = E'back\\slash "quoted"';
 INSERT INTO changemgmt.change (id, title, description, category, affects,
 	rough_estimate_hours, cost_planned, deadline, attributes)
-VALUES (1, E'Zürich \\ "quoted" \n tab\t', repeat('a long description, ', 2000),
+VALUES (1, E'Zürich \\ "quoted"', E'two \n tab\t' || repeat('a long description, ', 2000),
 	'schema', '{clients,business}', 3, 12.50, '1965-01-02 03:04:05.67+00',
 	'{"b": 1.50, "aa": [1, null, "x\"y\\"], "é": {}}');
 UPDATE changemgmt.change SET description = E'C:\\dir', affects = '{}' WHERE id = 1;
