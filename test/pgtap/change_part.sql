@@ -1,7 +1,7 @@
 -- Parts of a change: what they raise, when they are frozen, who did what.
 
 BEGIN;
-SELECT plan(204);
+SELECT plan(209);
 
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
 	LANGUAGE plpgsql AS
@@ -359,6 +359,19 @@ SELECT is((SELECT version FROM changemgmt.configuration_item WHERE name = 'db2')
 	'an item without a new version keeps its own');
 SELECT is((SELECT version_change_id FROM changemgmt.configuration_item WHERE name = 'db2'), NULL, 'and nobody brought it');
 
+-- two changes of one item, one on top of the other
+
+SELECT pg_temp.planned('lower') AS lower, pg_temp.planned('upper') AS upper \gset
+UPDATE changemgmt.change_item SET version_after = '16' WHERE change_id = :lower;
+UPDATE changemgmt.change_item SET version_after = '17' WHERE change_id = :upper;
+SELECT changemgmt.advance(:lower, 'implemented', evidence => 'seen') \g /dev/null
+SELECT changemgmt.advance(:upper, 'implemented', evidence => 'seen') \g /dev/null
+SELECT changemgmt.roll_back(:lower, 'errors', 'plan') \g /dev/null
+SELECT results_eq($$SELECT version, version_change_id FROM changemgmt.configuration_item WHERE name = 'db1'$$,
+	format($$VALUES ('17', %s::bigint)$$, :upper), 'rolling back the lower one leaves what stands on it');
+SELECT changemgmt.roll_back(:upper, 'errors', 'plan') \g /dev/null
+SELECT is((SELECT version FROM changemgmt.configuration_item WHERE name = 'db1'), '15.1', 'then the upper one, and nothing is left of both');
+
 -- follow-up goes on to the end and after
 
 SELECT changemgmt.confirm_stability(:tasks) \g /dev/null
@@ -387,6 +400,13 @@ SELECT results_eq(format('SELECT requirement, reason, waived_by_id FROM changemg
 SELECT is(pg_temp.refusal(format($$INSERT INTO changemgmt.change_waiver (change_id, requirement, reason, waived_by_id)
 	VALUES (%s, 'checklist_done', 'x', changemgmt.person_id('ada'))$$, :waived)),
 	'MC003 | waived_by_id of change_waiver is always who acts | Leave the column out: it is filled in.', 'always');
+SELECT changemgmt.add_board_member('cab', 'bob', 'change_manager') \g /dev/null
+SET LOCAL changemgmt.actor = 'bob';
+SELECT is(substr(pg_temp.refusal(format(sql, :waived)), 1, 5), 'MC003', 'by another manager: ' || sql)
+FROM unnest(ARRAY['UPDATE changemgmt.change_waiver SET reason = ''mine'' WHERE change_id = %s',
+	'DELETE FROM changemgmt.change_waiver WHERE change_id = %s']) AS sql;
+SET LOCAL changemgmt.actor = 'man';
+SELECT is(substr(pg_temp.refusal(format($$SELECT changemgmt.waive(%s, 'checklist_done', ' ')$$, :waived)), 1, 5), 'MC008', 'with a reason');
 SELECT is((SELECT changed #>> '{change_waiver,0,new,reason}' FROM changemgmt.ledger WHERE subject_id = :waived ORDER BY sequence DESC LIMIT 1),
 	'agreed', 'and the ledger has the reason');
 SELECT changemgmt.edit_change(:waived, jsonb_build_object('planned_start', now() + interval '1 hour', 'planned_end', now() + interval '2 hours')) \g /dev/null
