@@ -567,7 +567,10 @@ vote_judge(PG_FUNCTION_ARGS)
 				 errdetail("Model \"%s\" asks the members of board %s.",
 						   model->key, model->board) :
 				 errdetail("Model \"%s\" asks a technical lead or an owner of the affected items.",
-						   model->key), err_as_caller()));
+						   model->key),
+				 errhint("SELECT missing FROM changemgmt.approval_tally(" INT64_FORMAT ") names who may.",
+						 change_id_of(&row)),
+				 err_as_caller()));
 	conflict = approver_conflict(model, &row, person);
 	if (conflict >= 0)
 		ereport(ERROR,

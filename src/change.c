@@ -273,8 +273,7 @@ change_find(ChangeRow *row, int64 change_id, bool lock)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT),
 				 errmsg("change " INT64_FORMAT " does not exist", change_id),
-				 errhint("Verbs take the id of a change; changemgmt.change_id('%s') gives it.",
-						 change_number_text(change_id))));
+				 errhint("SELECT change_id, number, title FROM changemgmt.change_fact lists the changes there are.")));
 	change_row_result(row);
 }
 

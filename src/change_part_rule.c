@@ -322,6 +322,7 @@ task_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 		   const ChangeModel *model)
 {
 	static const char *const who[] = {"done_by_id", "done_at", NULL};
+	static const char *const place[] = {"phase", "is_condition", NULL};
 	const char *code = status_code(status);
 	bool		isnull;
 	Datum		at;
@@ -332,8 +333,13 @@ task_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 		part_is(edit->new, desc, "status", "open"))
 	{
 		edit_check_fixed(edit, desc, rel, who);
+		/* what was done before the work is no step of the work */
+		if (!part_is(edit->new, desc, "status", "open"))
+			edit_check_fixed(edit, desc, rel, place);
 		return;
 	}
+	if (!part_is(edit->new, desc, "status", "open"))
+		edit_check_fixed(edit, desc, rel, place);
 
 	edit_check_person(edit, desc, rel, "done_by_id");
 	at = part_value(edit->new, desc, "done_at", &isnull);

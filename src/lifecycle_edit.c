@@ -293,6 +293,12 @@ document_columns(Jsonb *document, bool creation, Jsonb *attributes)
 			for (size_t i = 0; i < lengthof(parts); i++)
 				known |= strcmp(parts[i].key, key) == 0;
 		}
+		if (!known && column >= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+					 errmsg("\"%s\" of a change is not given but written along the way",
+							key),
+					 errhint("The verbs of changemgmt.next_steps() write it, or the extension itself.")));
 		if (!known)
 			ereport(ERROR,
 					(errcode(ERRCODE_MC_INVALID_INPUT),

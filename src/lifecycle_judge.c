@@ -294,8 +294,11 @@ judge_content(const Transition *t)
 	{
 		FieldClass	class = change_column_classes[i];
 
-		if ((class != FIELD_PLAN && class != FIELD_SCHEDULE) ||
-			change_column_equal(t->old, t->row, i))
+		if (change_column_equal(t->old, t->row, i))
+			continue;
+		if (i == CH_unplanned && over)
+			kept_by_engine(t->row, i, "It counts in the metrics; after the end it stays.");
+		if (class != FIELD_PLAN && class != FIELD_SCHEDULE)
 			continue;
 		if (frozen)
 			ereport(ERROR,
@@ -523,7 +526,7 @@ lifecycle_judge(PG_FUNCTION_ARGS)
 					 errmsg("change " INT64_FORMAT " is not deleted: it is %s",
 							change_id_of(&first),
 							status_code(change_status(&first))),
-					 errhint("Only drafts can be deleted; changemgmt.cancel() ends what is not wanted any more.")));
+					 errhint("Only drafts can be deleted.")));
 		lifecycle_entry(&entry, VERB_NONE, &first, NULL);
 		ledger_entry_write(&entry);
 		SPI_finish();

@@ -389,6 +389,9 @@ transition_require(const Transition *t)
 	}
 	ereport(ERROR,
 			(errcode(sqlstate), err_as_caller(),
+			 t->verb == VERB_CREATE ?
+			 errmsg("a change of model \"%s\" is not created like this: %s",
+					t->model->key, first->message) :
 			 list_length(unmet) == 1 ?
 			 errmsg("%s: %s is refused: %s",
 					change_number_text(change_id_of(t->row)),
