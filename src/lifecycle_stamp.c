@@ -182,14 +182,11 @@ static void
 stamp_approved(ChangeRow *row, const ChangeModel *model, TimestampTz now)
 {
 	bytea	   *seal = palloc(VARHDRSZ + LEDGER_HASH_LENGTH);
-	MemoryContext caller = CurrentMemoryContext;
 
 	SET_VARSIZE(seal, VARHDRSZ + LEDGER_HASH_LENGTH);
 	SPI_connect();
 	change_seal(row, model->schedule_sealed, (uint8 *) VARDATA(seal));
 	SPI_finish();
-	Assert(CurrentMemoryContext == caller);
-	(void) caller;
 	SET(row, approved_seal, PointerGetDatum(seal));
 	SET(row, approved_plan_revision, row->value[CH_plan_revision]);
 	SET(row, approved_at, TimestampTzGetDatum(now));
