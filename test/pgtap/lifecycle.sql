@@ -906,6 +906,26 @@ INSERT INTO edit VALUES ('category', '''schema'''), ('environment', '''staging''
 	('promised_at', 'now()'), ('rough_estimate_hours', '5'), ('cost_planned', '5'), ('cost_actual', '5'), ('attributes', '''{"a": 1}''');
 SELECT set_eq($$SELECT field FROM changemgmt.field_class() WHERE relation = 'change' AND class IN ('plan', 'schedule', 'remark')$$,
 	'SELECT field FROM edit', 'every column that can be edited is edited below');
+-- what an approval is given for
+SELECT set_eq($$SELECT field FROM changemgmt.field_class() WHERE relation = 'change' AND class = 'plan'$$,
+	$$SELECT unnest('{model,type,title,description,category,justification,impact_of_not_doing,environment,user_impact,affects,touches_data_integrity,touches_security,owner_id,estimated_minutes,implementation_plan,rollback_trigger,rollback_plan,rollback_minutes,rollback_strategy,test_plan,verification_plan,risk_level}'::text[])$$,
+	'this is sealed');
+SELECT set_eq($$SELECT field FROM changemgmt.field_class() WHERE relation = 'change' AND class = 'schedule'$$,
+	$$VALUES ('planned_start'), ('planned_end')$$, 'this is the booked time');
+SELECT set_eq($$SELECT relation, field FROM changemgmt.field_class() WHERE relation <> 'change' AND class = 'plan'$$,
+	$$SELECT 'change_item', unnest('{ci_id,role,version_before,version_after}'::text[])
+	UNION ALL SELECT 'change_risk', unnest('{description,likelihood,impact,mitigation}'::text[])
+	UNION ALL SELECT 'change_task', unnest('{phase,position,title,description,object_kind,object_name}'::text[])
+	UNION ALL SELECT 'change_check', unnest('{kind,stage,title,expected,is_required}'::text[])
+	UNION ALL SELECT 'change_link', unnest('{relation,target_change_id,target}'::text[])$$,
+	'and this of the parts');
+SELECT is_empty($$SELECT a.attrelid::regclass, a.attname
+	FROM pg_attribute AS a
+	WHERE a.attrelid IN (SELECT format('changemgmt.%I', relation)::regclass FROM changemgmt.field_class())
+	  AND a.attnum > 0 AND NOT a.attisdropped
+	  AND NOT EXISTS (SELECT FROM changemgmt.field_class() AS f
+					  WHERE format('changemgmt.%I', f.relation)::regclass = a.attrelid AND f.field = a.attname)$$,
+	'no column is without a class');
 
 CREATE FUNCTION pg_temp.is_sealed(change_id bigint) RETURNS boolean
 	LANGUAGE sql AS $$
@@ -999,7 +1019,8 @@ SELECT pg_temp.do('olaf', format('SELECT changemgmt.cancel(%s, ''why'')', pg_tem
 CREATE TEMP TABLE frozen AS
 	SELECT * FROM walked WHERE name IN ('normal rejected', 'normal in_progress', 'normal verifying', 'normal implemented', 'normal rolled_back', 'lean_normal closed', 'lean_normal cancelled');
 SELECT is(pg_temp.try('anna', format('UPDATE changemgmt.change SET %I = %s WHERE id = %s', field, value, w.id)),
-	CASE WHEN f.class = 'remark' THEN 'done' ELSE 'MC005' END,
+	-- what is counted stays as it is after the end
+	CASE WHEN f.class <> 'remark' OR field = 'unplanned' AND w.name ~ 'closed|cancelled' THEN 'MC005' ELSE 'done' END,
 	format('%s: %s (%s)', w.name, field, f.class))
 FROM frozen AS w, edit JOIN changemgmt.field_class() AS f USING (field) WHERE f.relation = 'change';
 SELECT is(pg_temp.try('anna', replace(sql, '$1', id::text)), 'MC005', format('%s: %s', name, sql))

@@ -127,6 +127,17 @@ FROM (VALUES
 	('{"base": "normal", "plan": []}', '"plan" is not an object'),
 	('{"base": "normal", "plan": "x"}', '"plan" is not an object')
 ) AS v (definition, problem);
+SELECT matches(pg_temp.publish(definition), '^MC008 ', definition)
+FROM (VALUES
+	('{"base": "normal", "type": "huge"}'),
+	('{"base": "normal", "plan": {"colour": "red"}}'),
+	('{"base": "normal", "plan": {"risk_level": "huge"}}'),
+	('{"base": "normal", "plan": {"items": "db"}}'),
+	('{"base": "normal", "plan": {"rollback_minutes": "ten"}}'),
+	('{"base": "normal", "plan": {"status": "approved"}}'),
+	('{"base": "normal", "plan": {"model": "standard"}}'),
+	('{"base": "normal", "plan": {"tasks": [{"name": "x"}]}}')
+) AS v (definition);
 SELECT is(pg_temp.publish(definition), 'done', definition)
 FROM (VALUES
 	('{"base": "normal", "title": "Ours", "profile": "ours", "type": "major"}'),
