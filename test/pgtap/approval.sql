@@ -110,7 +110,7 @@ FROM (VALUES
 ) AS v (login, expected, why);
 SELECT pg_temp.awaiting('lean', 'lean_normal') AS lean \gset
 SELECT is(pg_temp.refusal_to('worker', format('SELECT changemgmt.approve(%s)', :lean)),
-	format('MC003 | "worker" may not vote on %s | Model "lean_normal" asks a technical lead or an owner of the affected items.', changemgmt.change_number(:lean)),
+	format('MC003 | "worker" may not vote on %s | Model "lean_normal" asks a technical lead or an owner of the affected items. | SELECT missing FROM changemgmt.approval_tally(%s) names who may.', changemgmt.change_number(:lean), :lean),
 	'who may is said');
 SELECT changemgmt.add_item(:lean, 'db2') \g /dev/null
 SELECT is(pg_temp.as('worker', 'approve(%s)', :'lean'), 'approved', 'with another item its owner may');

@@ -1,7 +1,7 @@
 -- Parts of a change: what they raise, when they are frozen, who did what.
 
 BEGIN;
-SELECT plan(209);
+SELECT plan(211);
 
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
 	LANGUAGE plpgsql AS
@@ -211,6 +211,9 @@ SELECT is(pg_temp.refusal(format($$SELECT changemgmt.skip_task(%s, %L)$$, :prepa
 	'skipped without a reason')
 FROM (VALUES (NULL), (''), (E' \n')) AS v (reason);
 SELECT is(changemgmt.skip_task(:prepare2, 'not today'), true, 'skipped with one');
+SELECT is(substr(pg_temp.refusal(format('UPDATE changemgmt.change_task SET phase = ''implementation'' WHERE id = %s', task)), 1, 2), 'MC',
+	'what is done stays in its phase')
+FROM unnest(ARRAY[:prepare, :prepare2]) AS task;
 SELECT is(pg_temp.raised(:tasks, format($$SELECT changemgmt.skip_task(%s, 'not today')$$, :prepare2)), 0::bigint,
 	'skipped twice is skipped once');
 SELECT is(pg_temp.raised(:tasks, format($$SELECT changemgmt.skip_task(%s, 'nor tomorrow')$$, :prepare2)), 1::bigint,

@@ -2,7 +2,7 @@
 -- each attempt the trail must be whole, and a refused one leaves nothing.
 
 BEGIN;
-SELECT plan(319);
+SELECT plan(337);
 
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
 	LANGUAGE plpgsql AS
@@ -200,6 +200,34 @@ SELECT pg_temp.shut($$COPY (INSERT INTO changemgmt.change (title, status) VALUES
 SELECT pg_temp.shut(format($$COPY (DELETE FROM changemgmt.change WHERE id = %s RETURNING 1) TO '/dev/null'$$, :done), 'MC006', 'COPY (DELETE)');
 SELECT pg_temp.open(format($$COPY (UPDATE changemgmt.change SET title = 'copied' WHERE id = %s RETURNING 1) TO '/dev/null'$$, :draft), 1, 'COPY of a legal UPDATE');
 
+-- COPY FROM: history of the owner's, and of nobody else's
+
+SELECT pg_temp.shut($$COPY changemgmt.change (id, title, status) FROM PROGRAM 'printf "880000\tOld\tclosed\n"'$$, 'MC001', 'COPY FROM inside a function is no door');
+COPY changemgmt.change (id, title, status, outcome, actual_start, actual_end) FROM stdin;
+880001	Old	closed	successful	2020-01-01	2020-01-02
+\.
+SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'COPY FROM by the owner: the trail is whole');
+SELECT results_eq('SELECT status, revision, ledger_sequence, ledger_head FROM changemgmt.change WHERE id = 880001',
+	$$VALUES ('closed', 0::bigint, 0::bigint, NULL::bytea)$$, 'is stored as it is');
+SELECT is((SELECT row_count FROM changemgmt.load WHERE relation = 'change'), 1::bigint, 'and recorded as a load');
+SELECT pg_temp.shut('UPDATE changemgmt.change SET title = ''x'' WHERE id = 880001', 'MC005', 'history is edited by the rules');
+SELECT pg_temp.open('UPDATE changemgmt.change SET realised_benefit = ''b'' WHERE id = 880001', 1, 'as far as they go');
+SELECT pg_temp.shut('DELETE FROM changemgmt.change WHERE id = 880001', 'MC006', 'and not deleted');
+CREATE TABLE pg_temp.inbox (title text);
+CREATE FUNCTION pg_temp.inbox() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN INSERT INTO changemgmt.change (title, status) VALUES (new.title, 'closed'); RETURN new; END$$;
+CREATE TRIGGER inbox AFTER INSERT ON pg_temp.inbox FOR EACH ROW EXECUTE FUNCTION pg_temp.inbox();
+SELECT pg_temp.shut($$COPY pg_temp.inbox FROM PROGRAM 'echo x'$$, 'MC001', 'COPY into another table, whose trigger inserts');
+CREATE VIEW pg_temp.inlet AS SELECT title FROM changemgmt.change;
+CREATE TRIGGER inlet INSTEAD OF INSERT ON pg_temp.inlet FOR EACH ROW EXECUTE FUNCTION pg_temp.inbox();
+SELECT pg_temp.shut($$COPY pg_temp.inlet FROM PROGRAM 'echo x'$$, 'MC001', 'COPY into a view, whose trigger inserts');
+CREATE FUNCTION pg_temp.smuggle() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN UPDATE changemgmt.change SET status = 'closed' WHERE title = 'merged, new'; RETURN new; END$$;
+SAVEPOINT smuggled;
+CREATE TRIGGER smuggle BEFORE INSERT ON changemgmt.change FOR EACH ROW EXECUTE FUNCTION pg_temp.smuggle();
+SELECT pg_temp.shut($$COPY changemgmt.change (id, title, status) FROM PROGRAM 'printf "880003\tOld\tclosed\n"'$$, 'MC001', 'COPY whose trigger updates');
+ROLLBACK TO smuggled;
+
 -- CTEs, functions, DO, cursors, prepared statements
 
 SELECT pg_temp.shut(format($$WITH u AS (UPDATE changemgmt.change SET status = 'closed' WHERE id = %s RETURNING id) SELECT * FROM u$$, :running), 'MC001', 'an UPDATE in a CTE');
@@ -327,7 +355,7 @@ SET LOCAL session_replication_role = origin;
 ALTER TABLE changemgmt.change ENABLE TRIGGER USER;
 SELECT results_eq('SELECT subject_id, problem FROM changemgmt.verify_ledger() ORDER BY subject_id',
 	format($$VALUES (%s::bigint, 'the row is gone, and its deletion is not recorded'),
-	(NULL, 'of 1 rows whose creation is not in the ledger only 0 came in by COPY')$$, :done),
+	(NULL, 'of 2 rows whose creation is not in the ledger only 1 came in by COPY')$$, :done),
 	'as it shows a row that is gone, and one from nowhere');
 ROLLBACK TO disabled;
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'the trail is whole in the end');
