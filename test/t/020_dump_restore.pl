@@ -129,7 +129,7 @@ BEGIN
             now() - interval '2 days', 'what', 'otto', 'ivan', ARRAY['db']) AS d;
     ELSE
         SELECT c.id INTO made FROM changemgmt.create_change_from(jsonb_build_object(
-            'model', model, 'title', E'Ünïcode \\ "title"\t' || steps, 'description', E'line\nline\\.\n\\N',
+            'model', model, 'title', E'Ünïcode \\ "title" ' || steps, 'description', E'tab\tline\nline\\.\n\\N',
             'justification', 'why', 'user_impact', 'none', 'owner', 'otto', 'team', 'dba', 'risk_level', 'high',
             'items', '[{"ci": "db", "version_after": "16"}, "host"]'::jsonb,
             'risks', '[{"description": "it breaks", "likelihood": "low", "impact": "high"}]'::jsonb,
@@ -291,6 +291,8 @@ EOSQL
 
 my $plain = $s->dump('source');
 my $custom = $s->dump('source', '-Fc');
+my (undef, undef, $warnings) = $s->run('pg_dump', '-h', $s->host, '-p', $s->port, '-U', 'postgres', '-f', '/dev/null', 'source');
+is($warnings, '', 'pg_dump has no warning');
 unlike(TestServer::slurp($plain), qr/^COPY changemgmt\.load /m, 'load records are not dumped');
 
 $s->createdb('plain');
