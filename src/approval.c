@@ -218,7 +218,7 @@ static KeptPlan votes_of_leads = {
 	"  ON v.change_id OPERATOR(pg_catalog.=) $1"
 	"  AND v.round OPERATOR(pg_catalog.=) $2"
 	"  AND v.person_id OPERATOR(pg_catalog.=) p.id"
-	" WHERE p.is_active AND p.id IN ("
+	" WHERE p.is_active AND p.id OPERATOR(pg_catalog.=) ANY ("
 	"  SELECT t.lead_id FROM changemgmt.team AS t"
 	"  WHERE t.id OPERATOR(pg_catalog.=) $3"
 	"  UNION ALL"

@@ -382,8 +382,8 @@ check_validations_done(const Transition *t)
 		" AND stage OPERATOR(pg_catalog.<>) 'immediate'"
 		" AND passed IS NOT NULL"
 		" AND checked_at OPERATOR(pg_catalog.>=)"
-		" ($2 OPERATOR(pg_catalog.+) CASE stage"
-		"  WHEN '24_hours' THEN '24 hours'::pg_catalog.interval"
+		" ($2 OPERATOR(pg_catalog.+) CASE"
+		"  WHEN stage OPERATOR(pg_catalog.=) '24_hours' THEN '24 hours'::pg_catalog.interval"
 		"  ELSE '168 hours'::pg_catalog.interval END) ORDER BY id",
 		2, {INT8OID, TIMESTAMPTZOID}, NULL
 	};

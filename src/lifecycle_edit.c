@@ -796,8 +796,9 @@ template_check(PG_FUNCTION_ARGS)
 		(void) part_rows(i, plan);
 
 	/* as a change of its own, with a title and an id */
-	model = model_latest(SPI_getvalue(trigdata->tg_trigtuple, desc,
-									  SPI_fnumber(desc, "key")));
+	model = site_model_read(SPI_getvalue(trigdata->tg_trigtuple, desc,
+										 SPI_fnumber(desc, "key")), 1,
+							definition);
 	plan = columns_with_defaults(document_columns(plan, true, NULL), model, NULL);
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	jsonb_push_text(&state, "title", "template");

@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 #include "utils/regproc.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -244,7 +245,11 @@ site_requirement_ask(const char *name, const char *function,
 		InitFunctionCallInfoData(*call, &finfo, 1, InvalidOid, NULL, NULL);
 		call->args[0].value = row->value[CH_id];
 		call->args[0].isnull = false;
+		/* it sees what is committed now, and the change as it was stored */
+		CommandCounterIncrement();
+		PushActiveSnapshot(GetTransactionSnapshot());
 		answer = FunctionCallInvoke(call);
+		PopActiveSnapshot();
 		result = call->isnull ? NULL : TextDatumGetCString(answer);
 	}
 	AtEOXact_GUC(false, nestlevel);
@@ -391,7 +396,8 @@ transition_require(const Transition *t)
 			(errcode(sqlstate), err_as_caller(),
 			 t->verb == VERB_CREATE ?
 			 errmsg("a change of model \"%s\" is not created like this: %s",
-					t->model->key, first->message) :
+					t->model->key, list_length(unmet) == 1 ? first->message :
+					psprintf("%d requirements are not met", list_length(unmet))) :
 			 list_length(unmet) == 1 ?
 			 errmsg("%s: %s is refused: %s",
 					change_number_text(change_id_of(t->row)),

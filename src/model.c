@@ -584,8 +584,7 @@ shipped_find(const char *key)
 	return NULL;
 }
 
-/* A site's model from its definition, in the current memory context. */
-static ChangeModel *
+ChangeModel *
 site_model_read(const char *key, int version, Jsonb *definition)
 {
 	ChangeModel *model = palloc0(sizeof(ChangeModel));

@@ -103,6 +103,9 @@ typedef struct ChangeModel
  * the transaction.
  */
 extern const ChangeModel *model_find(const char *key, int version);
+/* A site's model from its definition, in the current memory context; MC008. */
+extern ChangeModel *site_model_read(const char *key, int version,
+									Jsonb *definition);
 /* The version that new changes get; MC008 if unknown or retired. */
 extern const ChangeModel *model_latest(const char *key);
 

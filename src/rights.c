@@ -225,7 +225,7 @@ rights_read(Rights *result, Oid role)
 		" JOIN pg_catalog.pg_extension AS e"
 		"  ON e.oid OPERATOR(pg_catalog.=) d.refobjid"
 		"  AND e.extname OPERATOR(pg_catalog.=) 'changemgmt'"
-		" WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+		" WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}'::pg_catalog.\"char\"[])"
 		" UNION ALL"
 		" SELECT 2, p.oid, p.proname, EXISTS ("
 		"  SELECT FROM pg_catalog.aclexplode(p.proacl) AS a"

@@ -12,7 +12,10 @@
 
 /*
  * A statement that is prepared once a session, as the owner of the tables,
- * and kept.  Write all names and operators in it qualified.
+ * and kept.  It is parsed under the search_path of whoever calls, as the owner:
+ * all names and operators in it are qualified, and no syntax is used that
+ * means an unqualified operator (IN, CASE x WHEN, BETWEEN, NULLIF, IS DISTINCT
+ * FROM, USING).  test/pgtap/search_path.sql calls all of them in a hostile one.
  */
 typedef struct KeptPlan
 {

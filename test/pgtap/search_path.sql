@@ -1,0 +1,168 @@
+-- A hostile search_path: operators of the same names, for every pair of types
+-- that the extension's statements compare, stand before pg_catalog's. Whoever
+-- is called says so and fails; nobody may be.
+BEGIN;
+SELECT plan(4);
+
+CREATE SCHEMA regress_evil;
+DO $$
+DECLARE
+	operator text;
+	pair text[];
+BEGIN
+	FOREACH pair SLICE 1 IN ARRAY ARRAY[
+		['bigint', 'bigint'], ['integer', 'integer'], ['bigint', 'integer'],
+		['integer', 'bigint'], ['text', 'text'], ['"char"', '"char"'],
+		['name', 'name'], ['name', 'text'], ['oid', 'oid'], ['boolean', 'boolean'],
+		['timestamptz', 'timestamptz'], ['timestamptz', 'interval'],
+		['jsonb', 'jsonb'], ['jsonb', 'text'], ['bytea', 'bytea'],
+		['numeric', 'numeric'], ['text[]', 'text[]']]
+	LOOP
+		EXECUTE format($f$
+			CREATE FUNCTION regress_evil.op(%1$s, %2$s) RETURNS boolean
+			LANGUAGE plpgsql AS
+			$b$ BEGIN RAISE EXCEPTION 'the operator of %1$s was called'; END $b$ $f$,
+			pair[1], pair[2]);
+		FOREACH operator IN ARRAY '{=,<>,<,<=,>,>=,+,-,||,->,->>,#>>,@>,<@}'::text[]
+		LOOP
+			EXECUTE format('CREATE OPERATOR regress_evil.%s (LEFTARG = %s,
+				RIGHTARG = %s, FUNCTION = regress_evil.op)',
+				operator, pair[1], pair[2]);
+		END LOOP;
+	END LOOP;
+	EXECUTE 'CREATE TABLE regress_evil.change (id bigint)';
+END $$;
+
+SELECT ok((SELECT count(*) FROM pg_operator
+		   WHERE oprnamespace = 'regress_evil'::regnamespace) > 200,
+		  'the hostile operators stand');
+
+SELECT throws_ok($$ SET LOCAL search_path = regress_evil, pg_catalog;
+	SELECT 1::bigint = 1::bigint $$,
+	'P0001', 'the operator of bigint was called', 'and are the ones that are found');
+
+-- pgTAP would find them, too: the way is gone without it.
+SET search_path = regress_evil, pg_catalog;
+DO $$
+DECLARE
+	c bigint;
+	part bigint;
+	names text[] := '{ann,ben,cyd,dan,eve}';
+	n integer;
+BEGIN
+	PERFORM changemgmt.add_person('ann');
+	PERFORM changemgmt.add_person('ben');
+	PERFORM changemgmt.add_person('cyd');
+	PERFORM changemgmt.add_person('dan');
+	PERFORM changemgmt.add_team('dba', 'ben', '{ann}');
+	PERFORM changemgmt.add_board('cab');
+	PERFORM changemgmt.add_board_member('cab', 'cyd', 'change_manager');
+	PERFORM changemgmt.add_board_member('cab', 'dan');
+	PERFORM changemgmt.add_ci('db', 'database', 1, 'ben', '14');
+	PERFORM changemgmt.add_ci('web', 'service', 1, 'ben', '1',
+							  depends_on => '{db}');
+	PERFORM changemgmt.set_setting('number_prefix', 'C');
+	PERFORM changemgmt.publish_model('renew',
+		'{"base": "standard", "plan": {"rollback_minutes": 1}}');
+	PERFORM changemgmt.retire_model('renew');
+
+	-- lean, from the request to the rollback
+	PERFORM set_config('changemgmt.actor', 'ann', true);
+	SELECT id INTO c FROM changemgmt.create_change('a', model => 'lean_normal',
+		owner => 'ann', team => 'dba', items => '{db}', source => 's',
+		source_key => 'k', description => 'd', justification => 'j',
+		user_impact => 'none', risk_level => 'low', rollback_trigger => 't',
+		rollback_plan => 'p', rollback_minutes => 1, verification_plan => 'v',
+		planned_start => pg_catalog.now(),
+		planned_end => pg_catalog.timestamptz '2100-01-01', cost_planned => 3);
+	PERFORM changemgmt.create_change('a', model => 'lean_normal',
+		owner => 'ann', team => 'dba', items => '{db}', source => 's',
+		source_key => 'k', description => 'd', justification => 'j',
+		user_impact => 'none', risk_level => 'low', rollback_trigger => 't',
+		rollback_plan => 'p', rollback_minutes => 1, verification_plan => 'v',
+		planned_start => pg_catalog.now(),
+		planned_end => pg_catalog.timestamptz '2100-01-01', cost_planned => 3);
+	PERFORM changemgmt.triage(c, priority => 'high');
+	PERFORM changemgmt.edit_change(c, '{"attributes": {"a": {"b": 1}}}');
+	PERFORM changemgmt.add_item(c, 'web', version_after => '2');
+	PERFORM changemgmt.add_risk(c, 'r', 'low', 'low');
+	PERFORM changemgmt.add_task(c, 'before', 'preparation');
+	PERFORM changemgmt.add_check(c, 'look');
+	PERFORM changemgmt.add_comment(c, 'word');
+	PERFORM changemgmt.link_change(c, 'ticket', target => 'T-1');
+	PERFORM changemgmt.advance(c, 'awaiting_approval');
+	PERFORM set_config('changemgmt.actor', 'ben', true);
+	PERFORM changemgmt.approval_tally(c);
+	PERFORM changemgmt.approve(c);
+	PERFORM changemgmt.approve(c);
+	PERFORM set_config('changemgmt.actor', 'ann', true);
+	PERFORM changemgmt.hold(c, 'wait');
+	PERFORM changemgmt.resume(c);
+	PERFORM changemgmt.why_not(c);
+	PERFORM changemgmt.next_steps(c);
+	PERFORM changemgmt.change_header(c);
+	PERFORM changemgmt.earliest_start(c);
+	SELECT id INTO part FROM changemgmt.change_task;
+	PERFORM changemgmt.complete_task(part);
+	PERFORM changemgmt.start(c);
+	PERFORM changemgmt.complete(c);
+	PERFORM changemgmt.resume_work(c, 'again');
+	PERFORM changemgmt.complete(c);
+	SELECT id INTO part FROM changemgmt.change_check;
+	PERFORM changemgmt.record_check(part, true, 'seen');
+	PERFORM changemgmt.pass(c, 'works');
+	PERFORM changemgmt.pass(c, 'works');
+	PERFORM changemgmt.begin_rollback(c);
+	PERFORM changemgmt.roll_back(c, 'why', 'testing');
+	PERFORM changemgmt.confirm_stability(c);
+	PERFORM changemgmt.close(c);
+	PERFORM changemgmt.copy_change(c);
+
+	-- itil: a board, notice waived, a booking, an abort
+	SELECT id INTO c FROM changemgmt.create_change('b',
+		owner => 'ann', items => '{db}', description => 'd',
+		justification => 'j', user_impact => 'none', risk_level => 'low',
+		rollback_trigger => 't', rollback_plan => 'p', rollback_minutes => 1,
+		verification_plan => 'v', planned_start => pg_catalog.now(),
+		planned_end => pg_catalog.timestamptz '2100-01-01');
+	PERFORM changemgmt.plan(c);
+	PERFORM set_config('changemgmt.actor', 'cyd', true);
+	PERFORM changemgmt.waive(c, 'notice', 'now');
+	PERFORM set_config('changemgmt.actor', 'ann', true);
+	PERFORM changemgmt.submit(c);
+	PERFORM set_config('changemgmt.actor', 'cyd', true);
+	PERFORM changemgmt.approve(c);
+	PERFORM set_config('changemgmt.actor', 'dan', true);
+	PERFORM changemgmt.approve(c);
+	PERFORM set_config('changemgmt.actor', 'ann', true);
+	PERFORM changemgmt.schedule(c);
+	PERFORM changemgmt.reschedule(c, pg_catalog.now());
+	PERFORM changemgmt.start(c);
+	PERFORM changemgmt.abort(c, 'nothing was done');
+
+	SELECT id INTO c FROM changemgmt.declare_emergency('e', 'INC1', 'cyd',
+		'production_down', items => '{db}');
+	PERFORM changemgmt.complete(c);
+	PERFORM changemgmt.fail(c, 'left', 'to be mended');
+	PERFORM changemgmt.confirm_stability(c);
+	PERFORM changemgmt.close(c);
+	PERFORM changemgmt.confirm_cause('INC1', c);
+	PERFORM changemgmt.record_unauthorized('l', 'audit',
+		pg_catalog.timestamptz '2020-01-01', pg_catalog.timestamptz '2020-01-02');
+	PERFORM changemgmt.verify_ledger();
+	PERFORM FROM changemgmt.cab_queue;
+	PERFORM FROM changemgmt.request_queue;
+	PERFORM FROM changemgmt.monthly_metrics;
+	PERFORM FROM changemgmt.change_fact;
+	PERFORM FROM changemgmt.duty_rights();
+	PERFORM FROM changemgmt.code_list();
+	PERFORM set_config('regress.way', 'gone to its end', true);
+END $$;
+RESET search_path;
+SELECT is(current_setting('regress.way', true), 'gone to its end',
+	'a change goes all its ways under it');
+RESET changemgmt.actor;
+SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()',
+	'and its ledger is whole');
+SELECT * FROM finish();
+ROLLBACK;
