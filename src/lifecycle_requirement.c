@@ -209,6 +209,7 @@ site_requirement_ask(const char *name, const char *function,
 	Oid			save_userid;
 	int			save_context;
 	int			nestlevel;
+	bool		save_read_only = XactReadOnly;
 	LOCAL_FCINFO(call, 1);
 	FmgrInfo	finfo;
 	Datum		answer;
@@ -225,9 +226,13 @@ site_requirement_ask(const char *name, const char *function,
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 							 true, 0, false);
-	(void) set_config_option("transaction_read_only", "on",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
+
+	/*
+	 * From 16 on its setting cannot be saved and put back by a function.  The
+	 * variable is as safe: after an error the end of the (sub)transaction
+	 * resets it, and its check refuses whoever wants to write again.
+	 */
+	XactReadOnly = true;
 
 	funcid = function_lookup(function);
 	if (!OidIsValid(funcid))
@@ -253,6 +258,7 @@ site_requirement_ask(const char *name, const char *function,
 		result = call->isnull ? NULL : TextDatumGetCString(answer);
 	}
 	AtEOXact_GUC(false, nestlevel);
+	XactReadOnly = save_read_only;
 	SetUserIdAndSecContext(save_userid, save_context);
 	return result;
 }
