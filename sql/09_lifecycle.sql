@@ -698,6 +698,91 @@ END;
 COMMENT ON FUNCTION changemgmt.link_change(bigint, text, bigint, text, timestamptz) IS
 	'Links a change to another change, or to a commit, ticket or project; returns the id of the row.';
 
+CREATE FUNCTION changemgmt.remove_item(item_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_item AS t
+				  WHERE t.id = remove_item.item_id)
+	FOR NO KEY UPDATE;
+	WITH removed AS (
+		DELETE FROM changemgmt.change_item AS t WHERE t.id = remove_item.item_id
+		RETURNING t.id
+	)
+	SELECT count(*) > 0 FROM removed;
+END;
+COMMENT ON FUNCTION changemgmt.remove_item(bigint) IS
+	'Takes an item out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+
+CREATE FUNCTION changemgmt.remove_risk(risk_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_risk AS t
+				  WHERE t.id = remove_risk.risk_id)
+	FOR NO KEY UPDATE;
+	WITH removed AS (
+		DELETE FROM changemgmt.change_risk AS t WHERE t.id = remove_risk.risk_id
+		RETURNING t.id
+	)
+	SELECT count(*) > 0 FROM removed;
+END;
+COMMENT ON FUNCTION changemgmt.remove_risk(bigint) IS
+	'Takes a risk out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+
+CREATE FUNCTION changemgmt.remove_task(task_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_task AS t
+				  WHERE t.id = remove_task.task_id)
+	FOR NO KEY UPDATE;
+	WITH removed AS (
+		DELETE FROM changemgmt.change_task AS t WHERE t.id = remove_task.task_id
+		RETURNING t.id
+	)
+	SELECT count(*) > 0 FROM removed;
+END;
+COMMENT ON FUNCTION changemgmt.remove_task(bigint) IS
+	'Takes a task out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+
+CREATE FUNCTION changemgmt.remove_check(check_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_check AS t
+				  WHERE t.id = remove_check.check_id)
+	FOR NO KEY UPDATE;
+	WITH removed AS (
+		DELETE FROM changemgmt.change_check AS t WHERE t.id = remove_check.check_id
+		RETURNING t.id
+	)
+	SELECT count(*) > 0 FROM removed;
+END;
+COMMENT ON FUNCTION changemgmt.remove_check(bigint) IS
+	'Takes a check out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+
+CREATE FUNCTION changemgmt.unlink_change(link_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_link AS t
+				  WHERE t.id = unlink_change.link_id)
+	FOR NO KEY UPDATE;
+	WITH removed AS (
+		DELETE FROM changemgmt.change_link AS t WHERE t.id = unlink_change.link_id
+		RETURNING t.id
+	)
+	SELECT count(*) > 0 FROM removed;
+END;
+COMMENT ON FUNCTION changemgmt.unlink_change(bigint) IS
+	'Takes a link out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+
 CREATE FUNCTION changemgmt.waive(
 	change_id bigint, requirement text, reason text) RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE

@@ -403,7 +403,26 @@ check_quorum(const Transition *t)
 					tally.deferred, tally.eligible);
 }
 
+/* Whoever is not known cannot be told apart from who approves. */
+static char *
+check_writers_known(const Transition *t)
+{
+	uint32		separate = t->model->separate[DUTY_APPROVER];
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	if ((separate & (1 << DUTY_AUTHOR)) && change_is_null(t->row, author_id))
+		text_list_add(&buf, "it is not known who wrote the plan");
+	if ((separate & (1 << DUTY_LAST_EDITOR)) &&
+		change_is_null(t->row, last_editor_id))
+		text_list_add(&buf, "it is not known who edited the plan last");
+	return buf.len > 0 ? buf.data : NULL;
+}
+
 static const Requirement approval_requirements[] = {
+	{"writers_known", "It is known who wrote the plan and who edited it last, where the model keeps them apart from approving.",
+		"Who answers for the plan edits it, as a person known here: changemgmt.edit_change(%lld, ...).",
+	check_writers_known, V(SUBMIT) | V(APPROVE), ERRCODE_MC_SEGREGATION_OF_DUTIES},
 	{"quorum", "Fresh votes of eligible people decide, as many as the model asks for.",
 		"Eligible people vote with changemgmt.approve(%lld), reject, defer or abstain.",
 	check_quorum, V(APPROVE) | V(REJECT) | V(DEFER), 0},

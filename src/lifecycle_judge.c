@@ -129,9 +129,17 @@ judge_engine_columns(const Transition *t)
 				good = change_column_equal(old, new, i) ||
 					change_int64(new, last_editor_id) == actor_person();
 				break;
+			case CH_author_id:
+				good = change_column_equal(old, new, i) ||
+					(old->isnull[i] && !KEPT(old, new, plan_revision) &&
+					 change_int64(new, author_id) == actor_person());
+				break;
 			case CH_model_version:
 				good = change_column_equal(old, new, i) ||
-					t->verb == VERB_SUBMIT || !KEPT(old, new, model);
+					(((t->verb == VERB_SUBMIT &&
+					   change_status(old) == STATUS_PLANNED) ||
+					  !KEPT(old, new, model)) &&
+					 t->model == model_latest(t->model->key));
 				break;
 			case CH_notice_from:
 				good = change_column_equal(old, new, i) ||
@@ -226,6 +234,14 @@ judge_progress_columns(const Transition *t)
 						   p->rule == BY_STEP ?
 						   "It is written by the step that it belongs to: the verbs of changemgmt.next_steps()." :
 						   "The change is not in a status in which it can be written.");
+		if (p->time != NO_TIME && t->row->isnull[p->column] &&
+			!(VERB_BIT(t->verb) & (V(REJECT) | V(DEFER) | V(REVISE))))
+			kept_by_engine(t->row, p->column,
+						   "A time that is recorded is not emptied.");
+		if (p->column == CH_actual_end &&
+			change_status(t->old) != STATUS_IN_PROGRESS)
+			kept_by_engine(t->row, p->column,
+						   "It is when the work last left in_progress.");
 		if (p->time != NO_TIME && !t->row->isnull[p->column])
 			judge_time(t, p);
 	}
@@ -462,18 +478,35 @@ inventory_update(const Transition *t)
 		" WHERE o.id OPERATOR(pg_catalog.=) c.id",
 		1, {INT8OID}, NULL
 	};
-	/* what is there then came with the last change that stands, if any did */
+	static KeptPlan lock = {
+		"SELECT FROM changemgmt.change_item AS i"
+		" JOIN changemgmt.configuration_item AS ci"
+		"  ON ci.id OPERATOR(pg_catalog.=) i.ci_id"
+		" WHERE i.change_id OPERATOR(pg_catalog.=) $1"
+		" AND i.version_after IS NOT NULL"
+		" ORDER BY ci.id FOR NO KEY UPDATE OF ci",
+		1, {INT8OID}, NULL
+	};
+
+	/*
+	 * What is there then came with the last change that stands, if any did.
+	 * The lock is a statement of its own, for the look at the other changes
+	 * must come after it; and the item is written also where another change
+	 * is on top, so that a rollback of that one under a snapshot notices.
+	 */
 	static KeptPlan rolled_back = {
 		"UPDATE changemgmt.configuration_item AS c"
-		" SET version = COALESCE(l.version_after, o.version_before),"
-		"  version_change_id = l.change_id"
-		" FROM (SELECT ci.id, i.version_before"
+		" SET version = CASE WHEN o.is_top"
+		"  THEN COALESCE(l.version_after, o.version_before) ELSE c.version END,"
+		"  version_change_id = CASE WHEN o.is_top"
+		"  THEN l.change_id ELSE c.version_change_id END"
+		" FROM (SELECT ci.id, i.version_before,"
+		"  COALESCE(ci.version_change_id OPERATOR(pg_catalog.=) $1, false) AS is_top"
 		"  FROM changemgmt.change_item AS i"
 		"  JOIN changemgmt.configuration_item AS ci"
 		"   ON ci.id OPERATOR(pg_catalog.=) i.ci_id"
 		"  WHERE i.change_id OPERATOR(pg_catalog.=) $1"
-		"  AND i.version_after IS NOT NULL"
-		"  ORDER BY ci.id FOR NO KEY UPDATE OF ci) AS o"
+		"  AND i.version_after IS NOT NULL) AS o"
 		" LEFT JOIN LATERAL (SELECT x.change_id, x.version_after"
 		"  FROM changemgmt.change_item AS x"
 		"  JOIN changemgmt.change AS h ON h.id OPERATOR(pg_catalog.=) x.change_id"
@@ -482,8 +515,7 @@ inventory_update(const Transition *t)
 		"  AND x.version_after IS NOT NULL"
 		"  AND h.verified_at IS NOT NULL AND h.rolled_back_at IS NULL"
 		"  ORDER BY h.verified_at DESC, h.id DESC LIMIT 1) AS l ON true"
-		" WHERE o.id OPERATOR(pg_catalog.=) c.id"
-		" AND c.version_change_id OPERATOR(pg_catalog.=) $1",
+		" WHERE o.id OPERATOR(pg_catalog.=) c.id",
 		1, {INT8OID}, NULL
 	};
 	Datum		argument = t->row->value[CH_id];
@@ -492,7 +524,10 @@ inventory_update(const Transition *t)
 		kept_plan_execute(&passed, &argument, NULL, 0);
 	else if (t->verb == VERB_ROLL_BACK &&
 			 change_status(t->old) == STATUS_IMPLEMENTED)
+	{
+		kept_plan_execute(&lock, &argument, NULL, 0);
 		kept_plan_execute(&rolled_back, &argument, NULL, 0);
+	}
 }
 
 /* AFTER ROW trigger of change. */

@@ -484,9 +484,10 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 	if (verb == VERB_SUBMIT && change_status(old) == STATUS_PLANNED &&
 		KEPT(old, new, model_version))
 	{
-		const ChangeModel *latest = model_latest(model->key);
+		bool		retired;
+		const ChangeModel *latest = model_latest_if_any(model->key, &retired);
 
-		if (latest->version != model->version &&
+		if (latest && latest->version != model->version &&
 			lifecycle_verb(latest, old, new) == VERB_SUBMIT)
 		{
 			model = latest;
@@ -512,6 +513,9 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 		SET(new, plan_revision, Int64GetDatum(change_int64(old, revision) + 1));
 		if (KEPT(old, new, last_editor_id))
 			stamp_actor(new, CH_last_editor_id);
+		/* what nobody known had written is theirs who take it on */
+		if (change_is_null(old, author_id) && KEPT(old, new, author_id))
+			stamp_actor(new, CH_author_id);
 	}
 	change_check_values(old, new);
 	stamp_step(model, verb, old, new, now);

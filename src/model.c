@@ -705,13 +705,12 @@ model_find(const char *key, int version)
 }
 
 const ChangeModel *
-model_latest(const char *key)
+model_latest_if_any(const char *key, bool *retired)
 {
 	PublishedModel *latest = NULL;
-	const ChangeModel *model = NULL;
-	bool		retired = false;
 	ListCell   *lc;
 
+	*retired = false;
 	foreach(lc, published_models())
 	{
 		PublishedModel *p = lfirst(lc);
@@ -719,17 +718,24 @@ model_latest(const char *key)
 		if (strcmp(p->key, key) != 0)
 			continue;
 		if (p->retired)
-			retired = true;
+			*retired = true;
 		else
 			latest = p;			/* they are in the order of their versions */
 	}
 	if (latest)
-		model = published_model(latest);
-	else if (!retired)
-		model = shipped_find(key);
+		return published_model(latest);
+	return *retired ? NULL : shipped_find(key);
+}
+
+const ChangeModel *
+model_latest(const char *key)
+{
+	bool		retired;
+	const ChangeModel *model = model_latest_if_any(key, &retired);
+
 	if (model == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 retired ?
 				 errmsg("model \"%s\" is retired", key) :
 				 errmsg("model \"%s\" does not exist", key),

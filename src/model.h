@@ -108,6 +108,8 @@ extern ChangeModel *site_model_read(const char *key, int version,
 									Jsonb *definition);
 /* The version that new changes get; MC008 if unknown or retired. */
 extern const ChangeModel *model_latest(const char *key);
+/* The same, or NULL: where retired is set, changes under way stay as they are. */
+extern const ChangeModel *model_latest_if_any(const char *key, bool *retired);
 
 /*
  * The verb that leads from one status to another in this model; VERB_NONE
