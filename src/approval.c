@@ -445,7 +445,8 @@ vote_value(HeapTuple tuple, TupleDesc desc, const char *column, bool *isnull)
 Datum
 vote_stamp(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "vote_stamp",
+										 FOR_ROW | AT_BEFORE, "approval_vote");
 	TupleDesc	desc;
 	HeapTuple	tuple;
 	ChangeRow	row;
@@ -457,10 +458,6 @@ vote_stamp(PG_FUNCTION_ARGS)
 	bool		nulls[5] = {false};
 	int			count = 0;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("vote_stamp: not called as a trigger")));
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
 		trigdata->tg_newtuple : trigdata->tg_trigtuple;
 	if (ledger_is_history(trigdata))
@@ -520,7 +517,8 @@ person_is_eligible(const ChangeModel *model, const ChangeRow *row,
 Datum
 vote_judge(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "vote_judge",
+										 FOR_ROW | AT_AFTER, "approval_vote");
 	TupleDesc	desc;
 	HeapTuple	tuple;
 	ChangeRow	row;
@@ -533,10 +531,6 @@ vote_judge(PG_FUNCTION_ARGS)
 	uint8		seal[LEDGER_HASH_LENGTH];
 	bytea	   *given;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("vote_judge: not called as a trigger")));
 	if (ledger_is_history(trigdata))
 		return PointerGetDatum(NULL);
 	desc = RelationGetDescr(trigdata->tg_relation);
@@ -628,15 +622,12 @@ vote_judge(PG_FUNCTION_ARGS)
 Datum
 vote_tally(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "vote_tally",
+										 FOR_STATEMENT | AT_AFTER, "approval_vote");
 	TupleDesc	desc;
 	TupleTableSlot *slot;
 	int64		last = 0;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("vote_tally: not called as a trigger")));
 	if (ledger_is_history(trigdata))
 		return PointerGetDatum(NULL);
 	desc = RelationGetDescr(trigdata->tg_relation);

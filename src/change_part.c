@@ -306,7 +306,8 @@ stamp_author(HeapTuple old, HeapTuple new, TupleDesc desc, const char *column,
 Datum
 part_stamp(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "part_stamp",
+										 FOR_ROW | AT_BEFORE, NULL);
 	TupleDesc	desc;
 	HeapTuple	old = NULL;
 	HeapTuple	new = NULL;
@@ -314,10 +315,6 @@ part_stamp(PG_FUNCTION_ARGS)
 	int64		new_id = 0;
 	Status		status = STATUS_DRAFT;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("part_stamp: not called as a trigger")));
 	if (ledger_is_history(trigdata))
 	{
 		ledger_count_history();
@@ -513,8 +510,11 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	PartsTouched touched;
 	PartsTouched *save = parts_touched;
 	Datum		argument = Int64GetDatum(edits->change_id);
+	Status		status;
+	const ChangeModel *model;
+	TimestampTz begun;
+	char	   *key;
 	bool		isnull;
-	Datum		value;
 
 	touched.change_id = edits->change_id;
 	touched.changed = edits_jsonb(rel, desc, edits, count);
@@ -535,21 +535,19 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	}
 	PG_END_TRY();
 
-	value = spi_first_value(1, &isnull);
-	if (!isnull)
-	{
-		Status		status = status_from_datum(value);
-		char	   *key = SPI_getvalue(SPI_tuptable->vals[0],
-									   SPI_tuptable->tupdesc, 2);
-		int			version = DatumGetInt32(spi_first_value(3, &isnull));
-		const ChangeModel *model = model_find(key, version);
-		TimestampTz begun = DatumGetTimestampTz(spi_first_value(4, &isnull));
-
-		if (isnull)
-			begun = DT_NOEND;
-		for (int i = 0; i < count; i++)
-			part_edit_judge(table, &edits[i], desc, rel, status, model, begun);
-	}
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("a trigger of the site suppressed the edit of %s",
+						change_number_text(edits->change_id))));
+	status = status_from_datum(spi_first_value(1, &isnull));
+	key = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	model = model_find(key, DatumGetInt32(spi_first_value(3, &isnull)));
+	begun = DatumGetTimestampTz(spi_first_value(4, &isnull));
+	if (isnull)
+		begun = DT_NOEND;
+	for (int i = 0; i < count; i++)
+		part_edit_judge(table, &edits[i], desc, rel, status, model, begun);
 	SPI_finish();
 }
 
@@ -557,14 +555,11 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 Datum
 part_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "part_changed",
+										 FOR_STATEMENT | AT_AFTER, NULL);
 	TupleDesc	desc;
 	PartEdits	edits = {0, 0, NULL};
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("part_changed: not called as a trigger")));
 	if (ledger_is_history(trigdata))
 		return PointerGetDatum(NULL);
 
@@ -590,12 +585,9 @@ part_changed(PG_FUNCTION_ARGS)
 Datum
 truncate_guard(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "truncate_guard",
+										 FOR_STATEMENT | AT_BEFORE, NULL);
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("truncate_guard: not called as a trigger")));
 	ereport(ERROR,
 			(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
 			 errmsg("%s is not truncated: history is append-only",

@@ -473,16 +473,6 @@ ledger_count_history(void)
 	history_count++;
 }
 
-static TriggerData *
-trigger_data(FunctionCallInfo fcinfo, const char *function)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("%s: not called as a trigger", function)));
-	return (TriggerData *) fcinfo->context;
-}
-
 /*
  * Trigger on ledger and load, BEFORE ROW and BEFORE TRUNCATE: refuses
  * whatever it sees but history that comes into the ledger.
@@ -490,14 +480,11 @@ trigger_data(FunctionCallInfo fcinfo, const char *function)
 Datum
 ledger_guard(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = trigger_data(fcinfo, "ledger_guard");
+	TriggerData *trigdata = trigger_data(fcinfo, "ledger_guard",
+										 FOR_ROW | FOR_STATEMENT | AT_BEFORE,
+										 NULL);
 	Relation	rel = trigdata->tg_relation;
 	const char *command;
-
-	if (!TRIGGER_FIRED_BEFORE(trigdata->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("ledger_guard: must be fired before the event")));
 
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 	{
@@ -540,7 +527,9 @@ ledger_guard(PG_FUNCTION_ARGS)
 Datum
 load_record(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = trigger_data(fcinfo, "load_record");
+	TriggerData *trigdata = trigger_data(fcinfo, "load_record",
+										 FOR_STATEMENT | AT_BEFORE | AT_AFTER,
+										 NULL);
 	const LedgerIdentity *who;
 	Datum		values[LOAD_COLUMNS];
 	bool		nulls[LOAD_COLUMNS] = {false};

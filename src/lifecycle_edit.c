@@ -155,9 +155,14 @@ check_object(Jsonb *document)
 				 errmsg("the document is not a JSON object")));
 }
 
-/* RFC 7396: what patch makes of target (NULL for nothing there). */
+/*
+ * RFC 7396: what patch makes of target (NULL for nothing there).  What is
+ * below is converted at each level, so the depth has a limit.
+ */
+#define MAX_PATCH_DEPTH 100
+
 static Jsonb *
-merge_patch(Jsonb *target, Jsonb *patch)
+merge_patch(Jsonb *target, Jsonb *patch, int depth)
 {
 	JsonbParseState *state = NULL;
 	JsonbIterator *it;
@@ -166,7 +171,12 @@ merge_patch(Jsonb *target, Jsonb *patch)
 	JsonbValue	theirs;
 	char	   *key = NULL;
 
-	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	if (depth > MAX_PATCH_DEPTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("attributes are nested deeper than %d levels",
+						MAX_PATCH_DEPTH)));
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	if (target && JB_ROOT_IS_OBJECT(target))
 	{
@@ -199,7 +209,8 @@ merge_patch(Jsonb *target, Jsonb *patch)
 												 &ours) != NULL &&
 					ours.type == jbvBinary)
 					inner = JsonbValueToJsonb(&ours);
-				JsonbToJsonbValue(merge_patch(inner, JsonbValueToJsonb(&value)),
+				JsonbToJsonbValue(merge_patch(inner, JsonbValueToJsonb(&value),
+											  depth + 1),
 								  &value);
 			}
 			jsonb_push_value(&state, key, &value);
@@ -277,7 +288,7 @@ document_columns(Jsonb *document, bool creation, Jsonb *attributes)
 			/* a patch drops nulls; what is created is stored as it came */
 			if (!creation)
 				JsonbToJsonbValue(merge_patch(attributes,
-											  JsonbValueToJsonb(&value)),
+											  JsonbValueToJsonb(&value), 1),
 								  &value);
 		}
 		if (column >= 0 &&
@@ -665,8 +676,12 @@ edit_change(PG_FUNCTION_ARGS)
 	arguments[1] = JsonbPGetDatum(document_columns(patch, false,
 												   DatumGetJsonbP(row.value[CH_attributes])));
 	kept_plan_execute_input(&update, arguments, NULL, 0);
-	if (SPI_processed == 1)
-		change_row_result(&row);
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("a trigger of the site suppressed the edit of %s",
+						change_number_text(change_id_of(&row)))));
+	change_row_result(&row);
 	result = lifecycle_state(&row);
 	SPI_finish();
 	return result;
@@ -762,7 +777,8 @@ template_check(PG_FUNCTION_ARGS)
 	static const char *const own[] = {
 		"model", "template", "source", "source_key"
 	};
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "template_check",
+										 FOR_ROW | AT_AFTER, "site_model");
 	TupleDesc	desc;
 	Jsonb	   *definition;
 	Jsonb	   *plan;
@@ -772,10 +788,6 @@ template_check(PG_FUNCTION_ARGS)
 	Datum		argument;
 	bool		isnull;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("template_check: not called as a trigger")));
 	if (ledger_is_history(trigdata))
 		return PointerGetDatum(NULL);
 	desc = RelationGetDescr(trigdata->tg_relation);

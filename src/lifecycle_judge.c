@@ -534,7 +534,8 @@ inventory_update(const Transition *t)
 Datum
 lifecycle_judge(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "lifecycle_judge",
+										 FOR_ROW | AT_AFTER, "change");
 	TupleDesc	desc;
 	ChangeRow	first;
 	ChangeRow	second;
@@ -542,10 +543,6 @@ lifecycle_judge(PG_FUNCTION_ARGS)
 	LedgerEntry entry;
 	bytea	   *head;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("lifecycle_judge: not called as a trigger")));
 	if (ledger_is_history(trigdata))
 		return PointerGetDatum(NULL);
 

@@ -475,7 +475,8 @@ requirement_list(PG_FUNCTION_ARGS)
 Datum
 site_requirement_check(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "site_requirement_check",
+										 FOR_ROW | AT_BEFORE, "site_requirement");
 	TupleDesc	desc;
 	HeapTuple	tuple;
 	char	   *name;
@@ -485,10 +486,6 @@ site_requirement_check(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	bool		isnull[2] = {false, false};
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("site_requirement_check: not called as a trigger")));
 	desc = RelationGetDescr(trigdata->tg_relation);
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
 		trigdata->tg_newtuple : trigdata->tg_trigtuple;
@@ -525,7 +522,8 @@ site_requirement_check(PG_FUNCTION_ARGS)
 Datum
 waiver_judge(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "waiver_judge",
+										 FOR_ROW | AT_AFTER, "change_waiver");
 	TupleDesc	desc;
 	HeapTuple	tuple;
 	ChangeRow	row;
@@ -536,10 +534,6 @@ waiver_judge(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 	StringInfoData names;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("waiver_judge: not called as a trigger")));
 	if (ledger_is_history(trigdata))
 		return PointerGetDatum(NULL);
 	desc = RelationGetDescr(trigdata->tg_relation);

@@ -527,15 +527,12 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 Datum
 lifecycle_stamp(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "lifecycle_stamp",
+										 FOR_ROW | AT_BEFORE, "change");
 	TupleDesc	desc;
 	ChangeRow	old;
 	ChangeRow	new;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("lifecycle_stamp: not called as a trigger")));
 	if (ledger_is_history(trigdata))
 	{
 		ledger_count_history();

@@ -607,6 +607,26 @@ site_model_read(const char *key, int version, Jsonb *definition)
 	return model;
 }
 
+/* Whether these rows are the ones that are kept already. */
+static bool
+published_same(List *models)
+{
+	if (model_context == NULL || list_length(models) != list_length(published))
+		return false;
+	for (int i = 0; i < list_length(models); i++)
+	{
+		PublishedModel *a = list_nth(models, i);
+		PublishedModel *b = list_nth(published, i);
+
+		if (a->version != b->version || a->retired != b->retired ||
+			strcmp(a->key, b->key) != 0 ||
+			VARSIZE(a->definition) != VARSIZE(b->definition) ||
+			memcmp(a->definition, b->definition, VARSIZE(a->definition)) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* Keep the rows; each definition is read when a change first asks for it. */
 static void
 published_read(void)
@@ -641,6 +661,15 @@ published_read(void)
 		p->definition = DatumGetJsonbPCopy(SPI_getbinval(tuple, desc, 3, &isnull));
 		p->retired = DatumGetBool(SPI_getbinval(tuple, desc, 4, &isnull));
 		models = lappend(models, p);
+	}
+	if (published_same(models))
+	{
+		/* nothing has changed: what was parsed stays parsed */
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+		published_complete = true;
+		SPI_finish();
+		return;
 	}
 	if (model_context)
 	{
@@ -757,17 +786,14 @@ values_same(const char *a, const char *b)
 Datum
 model_guard(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerData *trigdata = trigger_data(fcinfo, "model_guard",
+										 FOR_ROW | FOR_STATEMENT | AT_BEFORE, "site_model");
 	TupleDesc	desc;
 	bool		isnull;
 	HeapTuple	tuple;
 	char	   *key;
 	Datum		definition;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("model_guard: not called as a trigger")));
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) ||
 		TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
 		ereport(ERROR,

@@ -244,16 +244,38 @@ cached_tables_end_subxact(SubXactEvent event, SubTransactionId subid,
 		table->is_current = false;
 }
 
+TriggerData *
+trigger_data(FunctionCallInfo fcinfo, const char *function, int manner,
+			 const char *relation)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	bool		good = false;
+
+	if (CALLED_AS_TRIGGER(fcinfo))
+		good = (manner & (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ?
+						  FOR_ROW : FOR_STATEMENT)) != 0 &&
+			(manner & (TRIGGER_FIRED_BEFORE(trigdata->tg_event) ?
+					   AT_BEFORE : AT_AFTER)) != 0 &&
+			RelationGetNamespace(trigdata->tg_relation) == schema_oid() &&
+			(relation == NULL ||
+			 strcmp(RelationGetRelationName(trigdata->tg_relation),
+					relation) == 0);
+	if (!good)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("%s is not called by the trigger that it was made for",
+						function)));
+	return trigdata;
+}
+
 /* Trigger: all sessions read the rows of this table again. */
 Datum
 cache_invalidate(PG_FUNCTION_ARGS)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("cache_invalidate: not called as a trigger")));
+	TriggerData *trigdata = trigger_data(fcinfo, "cache_invalidate",
+										 FOR_STATEMENT | AT_AFTER, NULL);
 
-	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	CacheInvalidateRelcache(trigdata->tg_relation);
 	return PointerGetDatum(NULL);
 }
 

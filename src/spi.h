@@ -8,6 +8,7 @@
 #ifndef CHANGEMGMT_SPI_H
 #define CHANGEMGMT_SPI_H
 
+#include "commands/trigger.h"
 #include "executor/spi.h"
 
 /*
@@ -65,6 +66,19 @@ typedef struct CachedTable
 } CachedTable;
 
 extern void cached_table_begin(CachedTable *table);
+
+/* How a trigger function means to be called; combine one of each pair. */
+#define FOR_ROW			0x1
+#define FOR_STATEMENT	0x2
+#define AT_BEFORE		0x4
+#define AT_AFTER		0x8
+
+/*
+ * The data of a trigger that is called as it means to be, on a table of ours
+ * (on this very one, where it is named); 39P01 otherwise.
+ */
+extern TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *function,
+								 int manner, const char *relation);
 
 extern void spi_init(void);
 

@@ -437,6 +437,20 @@ SELECT matches((pg_temp.refusal('anna', format($$
 	'^notice: 5 business days'' notice are needed: the earliest start is 20[^\n]*$', 'notice: not met, and nothing else');
 INSERT INTO tested VALUES ('notice');
 
+-- writers_known: who is not known cannot be told apart from who approves
+SELECT is(r.code || ' ' || coalesce(r.detail, ''), o.answer, 'writers_known: ' || o.why)
+FROM (VALUES
+	('stranger', 'MC004 writers_known: it is not known who edited the plan last', 'not met after an edit by somebody unknown'),
+	('anna', 'done ', 'met after one by somebody known')) AS o (editor, answer, why),
+	pg_temp.refusal('anna', format($$
+		SELECT set_config('changemgmt.actor', 'stranger', true);
+		SELECT changemgmt.edit_change(%1$s, '{"rollback_plan": "another"}');
+		SELECT set_config('changemgmt.actor', %2$L, true);
+		SELECT changemgmt.edit_change(%1$s, '{"rollback_plan": "the way back"}');
+		SELECT set_config('changemgmt.actor', 'anna', true);
+		SELECT changemgmt.submit(%1$s)$$, pg_temp.id('lean_normal planned'), o.editor)) AS r;
+INSERT INTO tested VALUES ('writers_known');
+
 SELECT set_eq('SELECT name FROM changemgmt.requirement_list()', 'SELECT DISTINCT requirement FROM tested',
 	'every requirement that ships is tested here');
 SELECT set_eq('SELECT name, description, verbs FROM changemgmt.requirement_list()',
