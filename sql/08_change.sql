@@ -66,6 +66,7 @@ CREATE TABLE changemgmt.change (
 	notice_from timestamptz,
 	approved_at timestamptz,
 	scheduled_at timestamptz,
+	revised_at timestamptz,
 	actual_start timestamptz,
 	deployed_at timestamptz,
 	actual_end timestamptz,
@@ -161,6 +162,7 @@ COMMENT ON COLUMN changemgmt.change.submitted_at IS 'When it was last submitted.
 COMMENT ON COLUMN changemgmt.change.notice_from IS 'From when notice is counted: the first submission, or when the start moved earlier.';
 COMMENT ON COLUMN changemgmt.change.approved_at IS 'When approval was last given.';
 COMMENT ON COLUMN changemgmt.change.scheduled_at IS 'When the time was booked; null where nothing is booked.';
+COMMENT ON COLUMN changemgmt.change.revised_at IS 'When it was last taken back to draft; waivers from before no longer count.';
 COMMENT ON COLUMN changemgmt.change.actual_start IS 'When the work began.';
 COMMENT ON COLUMN changemgmt.change.deployed_at IS 'When the work was complete; null where it never was.';
 COMMENT ON COLUMN changemgmt.change.actual_end IS 'When the work last left in_progress.';

@@ -109,10 +109,11 @@ CREATE TABLE changemgmt.change_waiver (
 	requirement text NOT NULL CHECK (requirement <> ''),
 	reason text NOT NULL CHECK (reason <> ''),
 	waived_by_id bigint REFERENCES changemgmt.person,
-	waived_at timestamptz NOT NULL DEFAULT now(),
-	UNIQUE (change_id, requirement)
+	waived_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE changemgmt.change_waiver IS 'Requirements that a manager has waived for a change, where its model allows it.';
+COMMENT ON TABLE changemgmt.change_waiver IS 'Requirements that a manager has waived for a change, where its model allows it. A waiver counts until the change is revised.';
+CREATE INDEX change_waiver_change_id_idx
+	ON changemgmt.change_waiver (change_id, requirement);
 COMMENT ON COLUMN changemgmt.change_waiver.requirement IS 'Name of the requirement.';
 COMMENT ON COLUMN changemgmt.change_waiver.reason IS 'Why it is not needed here.';
 COMMENT ON COLUMN changemgmt.change_waiver.waived_by_id IS 'Who waived it.';
@@ -793,7 +794,7 @@ BEGIN ATOMIC
 	RETURNING id;
 END;
 COMMENT ON FUNCTION changemgmt.waive(bigint, text, text) IS
-	'Waives a requirement of a change, by a manager, where its model lets it be waived; returns the id of the row. Errors: MC003.';
+	'Waives a requirement of a change until it is revised, by a manager, where its model lets it be waived; returns the id of the row. Errors: MC003.';
 
 -- Views
 

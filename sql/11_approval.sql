@@ -62,6 +62,15 @@ CREATE FUNCTION changemgmt.vote_tally() RETURNS trigger
 COMMENT ON FUNCTION changemgmt.vote_tally() IS
 	'Trigger: where the votes decide, the change takes the step that they mean.';
 
+CREATE FUNCTION changemgmt.condition_judge() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'condition_judge';
+COMMENT ON FUNCTION changemgmt.condition_judge() IS
+	'Trigger: only who may vote on a change sets, rewrites or takes away conditions (MC003).';
+
+CREATE TRIGGER condition_judge
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.change_task
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.condition_judge();
 CREATE TRIGGER zzzz_stamp_vote
 	BEFORE INSERT OR UPDATE ON changemgmt.approval_vote
 	FOR EACH ROW EXECUTE FUNCTION changemgmt.vote_stamp();

@@ -23,6 +23,7 @@
 #include "utils/rel.h"
 
 #include "approval.h"
+#include "change_part.h"
 #include "compat.h"
 #include "errors.h"
 #include "lifecycle.h"
@@ -32,6 +33,7 @@
 PG_FUNCTION_INFO_V1(vote_stamp);
 PG_FUNCTION_INFO_V1(vote_judge);
 PG_FUNCTION_INFO_V1(vote_tally);
+PG_FUNCTION_INFO_V1(condition_judge);
 PG_FUNCTION_INFO_V1(approve);
 PG_FUNCTION_INFO_V1(reject);
 PG_FUNCTION_INFO_V1(defer);
@@ -511,6 +513,51 @@ person_is_eligible(const ChangeModel *model, const ChangeRow *row,
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return found;
+}
+
+/*
+ * AFTER ROW trigger of change_task: a task that is a condition is no part of
+ * the sealed plan, so only who may vote on the change sets, rewrites or takes
+ * away conditions.
+ */
+Datum
+condition_judge(PG_FUNCTION_ARGS)
+{
+	static const char *const content[] = {
+		"change_id", "phase", "position", "title", "description",
+		"object_kind", "object_name", "is_condition", NULL
+	};
+	TriggerData *trigdata = trigger_data(fcinfo, "condition_judge",
+										 FOR_ROW | AT_AFTER, "change_task");
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+	HeapTuple	old = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ? NULL :
+		trigdata->tg_trigtuple;
+	HeapTuple	new = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ?
+		trigdata->tg_trigtuple : trigdata->tg_newtuple;
+	ChangeRow	row;
+	const ChangeModel *model;
+
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		new = NULL;
+	if (ledger_is_history(trigdata) ||
+		!((old && part_true(old, desc, "is_condition")) ||
+		  (new && part_true(new, desc, "is_condition"))) ||
+		(old && new && part_same(old, new, desc, content)))
+		return PointerGetDatum(NULL);
+
+	SPI_connect();
+	change_find(&row, part_change_id(new ? new : old, desc), false);
+	model = lifecycle_model(&row);
+	if (model->policy == POLICY_NONE ||
+		!person_is_eligible(model, &row, actor_person_required()) ||
+		approver_conflict(model, &row, actor_person()) >= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+				 errmsg("\"%s\" may not set conditions for %s", actor_name(),
+						change_number_text(change_id_of(&row))),
+				 errhint("Conditions are set by who may vote on the change; other tasks belong to its plan.")));
+	SPI_finish();
+	return PointerGetDatum(NULL);
 }
 
 /* AFTER ROW: the vote as it was stored. */

@@ -55,11 +55,11 @@ typedef enum FieldClass
 	X(touches_security, PLAN) \
 	X(confidential, REMARK) \
 	X(unplanned, REMARK) \
-	X(requester_id, REMARK) \
+	X(requester_id, PLAN) \
 	X(owner_id, PLAN) \
 	X(coordinator_id, REMARK) \
 	X(author_id, ENGINE) \
-	X(team_id, REMARK) \
+	X(team_id, PLAN) \
 	X(implementer_id, PROGRESS) \
 	X(verifier_id, PROGRESS) \
 	X(priority, REMARK) \
@@ -86,6 +86,7 @@ typedef enum FieldClass
 	X(notice_from, ENGINE) \
 	X(approved_at, PROGRESS) \
 	X(scheduled_at, PROGRESS) \
+	X(revised_at, PROGRESS) \
 	X(actual_start, PROGRESS) \
 	X(deployed_at, PROGRESS) \
 	X(actual_end, PROGRESS) \

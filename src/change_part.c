@@ -27,6 +27,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
@@ -559,6 +560,7 @@ part_changed(PG_FUNCTION_ARGS)
 										 FOR_STATEMENT | AT_AFTER, NULL);
 	TupleDesc	desc;
 	PartEdits	edits = {0, 0, NULL};
+	MemoryContext context;
 
 	if (ledger_is_history(trigdata))
 		return PointerGetDatum(NULL);
@@ -570,14 +572,21 @@ part_changed(PG_FUNCTION_ARGS)
 
 	/* in the order of their ids, so that two statements cannot deadlock */
 	qsort(edits.edits, edits.count, sizeof(PartEdit), edit_compare);
+	context = AllocSetContextCreate(CurrentMemoryContext, "changemgmt parts",
+									ALLOCSET_DEFAULT_SIZES);
 	for (int first = 0, i = 1; i <= edits.count; i++)
 		if (i == edits.count ||
 			edits.edits[i].change_id != edits.edits[first].change_id)
 		{
+			MemoryContext caller = MemoryContextSwitchTo(context);
+
 			change_raise(trigdata->tg_relation, desc, &edits.edits[first],
 						 i - first);
+			MemoryContextSwitchTo(caller);
+			MemoryContextReset(context);
 			first = i;
 		}
+	MemoryContextDelete(context);
 	return PointerGetDatum(NULL);
 }
 

@@ -329,6 +329,10 @@ task_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 
 	if (edit->new == NULL)
 		return;
+	if (edit->old == NULL && part_is(edit->new, desc, "phase", "preparation") &&
+		status >= STATUS_IN_PROGRESS && !model->documented_after)
+		progress_error("preparation is over", edit->change_id, code,
+					   "What was left out is said in a comment.");
 	if (edit->old ? part_equal(edit->old, edit->new, desc, "status") :
 		part_is(edit->new, desc, "status", "open"))
 	{
@@ -430,6 +434,8 @@ part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 				Relation rel, Status status, const ChangeModel *model,
 				TimestampTz begun)
 {
+	static const char *const id[] = {"id", NULL};
+
 	if (part_edit_is_plan(table, edit, desc) &&
 		(status_is_over(status) || status == STATUS_REJECTED ||
 		 (status >= STATUS_IN_PROGRESS && !model->documented_after)))
@@ -444,6 +450,7 @@ part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 				 errhint("What turned out differently goes into comments; further work is a change of its own (changemgmt.copy_change())."),
 				 errtable(rel)));
 
+	edit_check_fixed(edit, desc, rel, id);
 	switch (table)
 	{
 		case PART_TASK:

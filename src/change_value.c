@@ -122,6 +122,9 @@ is_negative(const ChangeRow *row, ChangeColumn column)
 
 	if (type == INT4OID)
 		return DatumGetInt32(row->value[column]) < 0;
+	/* NaN is above all numbers, and none */
+	if (numeric_is_nan(DatumGetNumeric(row->value[column])))
+		malformed(column, "is not a number");
 	return DatumGetBool(DirectFunctionCall2(numeric_lt, row->value[column],
 											NumericGetDatum(int64_to_numeric(0))));
 }

@@ -82,6 +82,10 @@ extern VerbCall *verb_call_of(const ChangeRow *row);
 /* The verb that an update amounts to: VERB_EDIT where it is no step. */
 extern Verb lifecycle_verb(const ChangeModel *model, const ChangeRow *old,
 						   const ChangeRow *new);
+/* Whether an update touches what an approval seals, parts included. */
+extern bool lifecycle_plan_touched(const ChangeModel *model,
+								   const ChangeRow *old,
+								   const ChangeRow *new);
 /* The ledger row of a step, sealed. */
 extern void lifecycle_entry(LedgerEntry *entry, Verb verb,
 							const ChangeRow *old, const ChangeRow *new);

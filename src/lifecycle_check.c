@@ -123,19 +123,55 @@ check_notice(const Transition *t)
 					days, timestamptz_to_str(earliest));
 }
 
-/* Data and security need somebody's approval, whatever the model. */
+/*
+ * Data and security need somebody's approval, whatever the model.  The
+ * approval of a template is one for what the template says, and no more.
+ */
 static char *
 check_data_approval(const Transition *t)
 {
+	static KeptPlan deviations = {
+		"SELECT e.key FROM changemgmt.change AS c,"
+		" pg_catalog.jsonb_each(pg_catalog.to_jsonb("
+		"  pg_catalog.jsonb_populate_record(c, $2))) AS e"
+		" WHERE c.id OPERATOR(pg_catalog.=) $1"
+		" AND e.key OPERATOR(pg_catalog.<>) 'title'"
+		" AND e.value OPERATOR(pg_catalog.<>)"
+		"  (pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->) e.key)"
+		" UNION ALL"
+		" SELECT f.flag FROM changemgmt.change AS c,"
+		" pg_catalog.unnest('{touches_data_integrity,touches_security}'::pg_catalog.text[]) AS f(flag)"
+		" WHERE c.id OPERATOR(pg_catalog.=) $1"
+		" AND (pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) f.flag)::pg_catalog.bool"
+		" AND NOT COALESCE(($2 OPERATOR(pg_catalog.->>) f.flag)::pg_catalog.bool, false)",
+		2, {INT8OID, JSONBOID}, NULL
+	};
 	const ChangeRow *row = t->row;
+	const char *what = change_bool(row, touches_data_integrity) ?
+		"data integrity" : "security";
+	Datum		arguments[2];
+	StringInfoData buf;
 
-	if (!t->model->pre_approved || t->model->is_template ||
+	if (!t->model->pre_approved ||
 		!(change_bool(row, touches_data_integrity) ||
 		  change_bool(row, touches_security)))
 		return NULL;
-	return psprintf("it touches %s, and model \"%s\" is neither an approved template nor asks for an approval",
-					change_bool(row, touches_data_integrity) ?
-					"data integrity" : "security", t->model->key);
+	if (!t->model->is_template)
+		return psprintf("it touches %s, and model \"%s\" is neither an approved template nor asks for an approval",
+						what, t->model->key);
+
+	initStringInfo(&buf);
+	arguments[0] = row->value[CH_id];
+	arguments[1] = JsonbPGetDatum(t->model->plan);
+	kept_plan_execute(&deviations, arguments, NULL, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		text_list_add(&buf, SPI_getvalue(SPI_tuptable->vals[i],
+										 SPI_tuptable->tupdesc, 1));
+	SPI_freetuptable(SPI_tuptable);
+	if (buf.len == 0)
+		return NULL;
+	return psprintf("it touches %s, and is not what template \"%s\" was approved for: %s",
+					what, t->model->key, buf.data);
 }
 
 bool

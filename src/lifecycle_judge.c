@@ -78,6 +78,7 @@ static const ProgressColumn progress_columns[] = {
 	{CH_scheduled_at,
 		V(SCHEDULE) | V(RESCHEDULE) | V(REJECT) | V(DEFER) | V(REVISE),
 	BY_STEP, RECORDED},
+	{CH_revised_at, V(REVISE), BY_STEP, RECORDED},
 	{CH_override_reason, 0, UNTIL_CLOSED, NO_TIME},
 	{CH_remediation, V(FAIL), UNTIL_CLOSED, NO_TIME},
 	{CH_cause_class, V(ROLL_BACK), UNTIL_CLOSED, NO_TIME},
@@ -104,6 +105,7 @@ judge_engine_columns(const Transition *t)
 	const ChangeRow *old = t->old;
 	const ChangeRow *new = t->row;
 	static const char *const hint = "The extension keeps it; leave the column out.";
+	bool		touched = lifecycle_plan_touched(t->model, old, new);
 
 	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
 	{
@@ -122,12 +124,14 @@ judge_engine_columns(const Transition *t)
 				good = change_int64(new, revision) == change_int64(old, revision) + 1;
 				break;
 			case CH_plan_revision:
-				good = change_column_equal(old, new, i) ||
-					change_int64(new, plan_revision) == change_int64(new, revision);
+				good = change_int64(new, plan_revision) ==
+					(touched ? change_int64(new, revision) :
+					 change_int64(old, plan_revision));
 				break;
 			case CH_last_editor_id:
-				good = change_column_equal(old, new, i) ||
-					change_int64(new, last_editor_id) == actor_person();
+				good = touched ?
+					change_int64(new, last_editor_id) == actor_person() :
+					change_column_equal(old, new, i);
 				break;
 			case CH_author_id:
 				good = change_column_equal(old, new, i) ||
@@ -152,8 +156,10 @@ judge_engine_columns(const Transition *t)
 			case CH_approved_seal:
 			case CH_approved_plan_revision:
 				good = change_column_equal(old, new, i) ||
-					(VERB_BIT(t->verb) & (V(SUBMIT) | V(APPROVE) | V(REJECT) |
-										  V(DEFER) | V(REVISE)));
+					(VERB_BIT(t->verb) & (V(APPROVE) | V(REJECT) | V(DEFER) |
+										  V(REVISE))) ||
+					(t->verb == VERB_SUBMIT &&
+					 change_status(new) == STATUS_APPROVED);
 				break;
 			default:
 				good = change_column_equal(old, new, i);
@@ -235,7 +241,8 @@ judge_progress_columns(const Transition *t)
 						   "It is written by the step that it belongs to: the verbs of changemgmt.next_steps()." :
 						   "The change is not in a status in which it can be written.");
 		if (p->time != NO_TIME && t->row->isnull[p->column] &&
-			!(VERB_BIT(t->verb) & (V(REJECT) | V(DEFER) | V(REVISE))))
+			!((p->column == CH_approved_at || p->column == CH_scheduled_at) &&
+			  (VERB_BIT(t->verb) & (V(REJECT) | V(DEFER) | V(REVISE)))))
 			kept_by_engine(t->row, p->column,
 						   "A time that is recorded is not emptied.");
 		if (p->column == CH_actual_end &&
@@ -312,6 +319,13 @@ judge_content(const Transition *t)
 
 		if (change_column_equal(t->old, t->row, i))
 			continue;
+		/* nobody casts off the duty that keeps him from approving */
+		if (i == CH_requester_id && !t->old->isnull[i] &&
+			change_int64(t->old, requester_id) == actor_person())
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+					 errmsg("who asks for a change does not name another requester"),
+					 errhint("Its owner or coordinator can.")));
 		if (i == CH_unplanned && over)
 			kept_by_engine(t->row, i, "It counts in the metrics; after the end it stays.");
 		if (class != FIELD_PLAN && class != FIELD_SCHEDULE)
@@ -338,16 +352,18 @@ judge_content(const Transition *t)
 			kept_by_engine(t->row, i,
 						   "The model is chosen in draft, in a statement of its own; the type is the model's.");
 	}
-	/* a booked time moves by the rules of booking, whatever the status */
-	if (t->verb == VERB_EDIT && status == STATUS_AWAITING_APPROVAL &&
-		!change_is_null(t->old, scheduled_at) &&
-		(!KEPT(t->old, t->row, planned_start) ||
-		 !KEPT(t->old, t->row, planned_end)))
+	/* a booked time moves by the rules of booking, and no time with start */
+	if ((!KEPT(t->old, t->row, planned_start) ||
+		 !KEPT(t->old, t->row, planned_end)) &&
+		(t->verb == VERB_START ||
+		 (!change_is_null(t->old, scheduled_at) &&
+		  !(VERB_BIT(t->verb) & (V(RESCHEDULE) | V(SCHEDULE) | V(REVISE) |
+								 V(CANCEL))))))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_BOOKING_CONFLICT), err_as_caller(),
-				 errmsg("the time of change " INT64_FORMAT " is booked and waits for its approval",
+				 errmsg("the time of change " INT64_FORMAT " is booked",
 						change_id_of(t->row)),
-				 errhint("It can be rescheduled once it is approved.")));
+				 errhint("changemgmt.reschedule() moves it, once it is approved.")));
 }
 
 static void

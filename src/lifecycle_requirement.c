@@ -91,6 +91,7 @@ typedef struct SiteRequirement
 static CachedTable site_table = {.relation = "site_requirement"};
 static MemoryContext site_context = NULL;
 static List *site_requirements = NIL;
+static bool site_complete = false;	/* the reading came to its end */
 
 static void
 site_requirements_read(void)
@@ -106,6 +107,7 @@ site_requirements_read(void)
 	List	   *list = NIL;
 
 	SPI_connect();
+	site_complete = false;
 	cached_table_begin(&site_table);
 	kept_plan_execute(&all, NULL, NULL, 0);
 	context = AllocSetContextCreate(CurrentMemoryContext,
@@ -139,13 +141,14 @@ site_requirements_read(void)
 	MemoryContextSetParent(context, TopMemoryContext);
 	site_context = context;
 	site_requirements = list;
+	site_complete = true;
 	SPI_finish();
 }
 
 static List *
 site_requirement_list(void)
 {
-	if (!site_table.is_current)
+	if (!site_table.is_current || !site_complete)
 		site_requirements_read();
 	return site_requirements;
 }
@@ -269,12 +272,13 @@ is_waived(const Transition *t, const char *name)
 	static KeptPlan plan = {
 		"SELECT FROM changemgmt.change_waiver"
 		" WHERE change_id OPERATOR(pg_catalog.=) $1"
-		" AND requirement OPERATOR(pg_catalog.=) $2",
-		2, {INT8OID, TEXTOID}, NULL
+		" AND requirement OPERATOR(pg_catalog.=) $2"
+		" AND waived_at OPERATOR(pg_catalog.>=) $3",
+		3, {INT8OID, TEXTOID, TIMESTAMPTZOID}, NULL
 	};
 	ListCell   *lc;
 	bool		waivable = false;
-	Datum		arguments[2];
+	Datum		arguments[3];
 	bool		waived;
 
 	foreach(lc, t->model->waivable)
@@ -283,6 +287,9 @@ is_waived(const Transition *t, const char *name)
 		return false;
 	arguments[0] = t->row->value[CH_id];
 	arguments[1] = CStringGetTextDatum(name);
+	/* a waiver was given for the plan, and goes with it */
+	arguments[2] = change_is_null(t->row, revised_at) ?
+		TimestampTzGetDatum(DT_NOBEGIN) : t->row->value[CH_revised_at];
 	kept_plan_execute(&plan, arguments, NULL, 1);
 	waived = SPI_processed > 0;
 	SPI_freetuptable(SPI_tuptable);

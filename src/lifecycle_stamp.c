@@ -244,7 +244,7 @@ stamp_step(const ChangeModel *model, Verb verb, const ChangeRow *old,
 			break;
 		case VERB_COMPLETE:
 			STAMP(deployed_at);
-			if (KEPT(old, new, actual_end))
+			if (KEPT(old, new, actual_end) && !change_is_null(new, deployed_at))
 				SET(new, actual_end, new->value[CH_deployed_at]);
 			break;
 		case VERB_PASS:
@@ -264,7 +264,8 @@ stamp_step(const ChangeModel *model, Verb verb, const ChangeRow *old,
 			if (KEPT(old, new, outcome))
 				SET_TEXT(new, outcome, outcome_code(OUTCOME_ROLLED_BACK));
 			STAMP(rolled_back_at);
-			if (from == STATUS_IN_PROGRESS && KEPT(old, new, actual_end))
+			if (from == STATUS_IN_PROGRESS && KEPT(old, new, actual_end) &&
+				!change_is_null(new, rolled_back_at))
 				SET(new, actual_end, new->value[CH_rolled_back_at]);
 			break;
 		case VERB_ABORT:
@@ -287,22 +288,24 @@ stamp_step(const ChangeModel *model, Verb verb, const ChangeRow *old,
 		default:
 			break;
 	}
+	if (verb == VERB_REVISE)
+		STAMP(revised_at);
 	if (verb == VERB_REVISE || verb == VERB_CANCEL)
 		SET(new, on_hold, BoolGetDatum(false));
 #undef STAMP
 
-	/* notice is counted anew when the start moves earlier */
+	/* notice is counted anew when the start moves earlier, or was taken away */
 	if (!change_is_null(old, notice_from) &&
-		!change_is_null(old, planned_start) &&
 		!change_is_null(new, planned_start) &&
 		KEPT(old, new, notice_from) &&
-		change_time(new, planned_start) < change_time(old, planned_start))
+		(change_is_null(old, planned_start) ||
+		 change_time(new, planned_start) < change_time(old, planned_start)))
 		SET(new, notice_from, at);
 }
 
-static bool
-plan_touched(const ChangeModel *model, const ChangeRow *old,
-			 const ChangeRow *new)
+bool
+lifecycle_plan_touched(const ChangeModel *model, const ChangeRow *old,
+					   const ChangeRow *new)
 {
 	if (parts_touched_of(new) && parts_touched->plan)
 		return true;
@@ -508,9 +511,11 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 		SET(new, revision, Int64GetDatum(change_int64(old, revision) + 1));
 	else if (KEPT(old, new, revision))
 		SET(new, revision, Int64GetDatum(change_int64(old, revision) + 1));
-	if (plan_touched(model, old, new) && KEPT(old, new, plan_revision))
+	if (lifecycle_plan_touched(model, old, new))
 	{
-		SET(new, plan_revision, Int64GetDatum(change_int64(old, revision) + 1));
+		if (KEPT(old, new, plan_revision))
+			SET(new, plan_revision,
+				Int64GetDatum(change_int64(old, revision) + 1));
 		if (KEPT(old, new, last_editor_id))
 			stamp_actor(new, CH_last_editor_id);
 		/* what nobody known had written is theirs who take it on */

@@ -692,15 +692,22 @@ published_models(void)
 	return published;
 }
 
+/* Read a definition; what cannot be read leaves nothing behind. */
 static const ChangeModel *
 published_model(PublishedModel *p)
 {
 	if (p->model == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(model_context);
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+													  "changemgmt model",
+													  ALLOCSET_SMALL_SIZES);
+		MemoryContext old = MemoryContextSwitchTo(context);
+		ChangeModel *model;
 
-		p->model = site_model_read(p->key, p->version, p->definition);
+		model = site_model_read(p->key, p->version, p->definition);
 		MemoryContextSwitchTo(old);
+		MemoryContextSetParent(context, model_context);
+		p->model = model;
 	}
 	return p->model;
 }

@@ -343,7 +343,9 @@ SELECT is((SELECT stale FROM changemgmt.approval_tally(:stale)), 0, 'until it is
 SELECT changemgmt.add_comment(:stale, 'a remark'), changemgmt.add_task(:stale, 'afterwards', 'follow_up'),
 	changemgmt.link_change(:stale, 'ticket', target => 'T-1'),
 	changemgmt.edit_change(:stale, '{"expected_benefit": "b", "attributes": {"a": 1}}') \g /dev/null
+SET LOCAL changemgmt.actor = 'm2';
 INSERT INTO changemgmt.change_task (change_id, title, phase, is_condition) VALUES (:stale, 'asked for', 'preparation', true);
+SET LOCAL changemgmt.actor = 'author';
 SELECT changemgmt.edit_change(:stale, jsonb_build_object('planned_end', now() + interval '32 days')) \g /dev/null
 SELECT results_eq(format('SELECT approved, stale FROM changemgmt.approval_tally(%s)', :stale), 'VALUES (1, 0)',
 	'remarks, follow-ups, conditions, tickets and the time are not sealed');

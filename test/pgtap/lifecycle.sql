@@ -860,9 +860,10 @@ FROM (VALUES
 	('normal verifying', $$SELECT changemgmt.resume_work($1, 'why'); SELECT changemgmt.fail($1, 'why', 'x')$$, 'actual_end outcome remediation'),
 	('normal verifying', $$SELECT changemgmt.resume_work($1, 'why'); SELECT changemgmt.complete($1)$$, 'actual_end deployed_at'),
 	('normal rolled_back', $$SELECT changemgmt.confirm_stability($1)$$, 'stability_confirmed_at stability_confirmed_by_id'),
-	('normal scheduled', $$SELECT changemgmt.revise($1)$$, '-approved_at -scheduled_at'),
+	('normal scheduled', $$SELECT changemgmt.revise($1)$$, '-approved_at revised_at -scheduled_at'),
 	('normal scheduled', $$SELECT changemgmt.cancel($1, 'why')$$, 'cancelled_at'),
-	('normal rejected', $$SELECT changemgmt.revise($1); SELECT changemgmt.plan($1); SELECT changemgmt.submit($1)$$, 'approval_round submitted_at')
+	('normal rejected', $$SELECT changemgmt.revise($1); SELECT changemgmt.plan($1); SELECT set_config('changemgmt.actor', 'mona', true);
+		SELECT changemgmt.waive($1, 'notice', 'anew'); SELECT set_config('changemgmt.actor', 'anna', true); SELECT changemgmt.submit($1)$$, 'approval_round revised_at submitted_at')
 ) AS v (name, sql, moved) JOIN walked USING (name);
 SELECT is(pg_temp.after('ivan', id, sql) ->> 'outcome', outcome, 'outcome: ' || sql)
 FROM (VALUES
@@ -908,6 +909,7 @@ SELECT results_eq(format('SELECT actual_start, deployed_at, actual_end, outcome 
 -- ----------------------------------------------------------------
 
 -- another value for each column that somebody may edit
+SELECT changemgmt.add_team('ops') \g /dev/null
 CREATE TEMP TABLE edit (field text PRIMARY KEY, value text);
 INSERT INTO edit SELECT f, '''another''' FROM unnest('{title,description,justification,impact_of_not_doing,user_impact,implementation_plan,rollback_trigger,rollback_plan,test_plan,verification_plan,expected_benefit,realised_benefit,long_term_impact}'::text[]) AS f;
 INSERT INTO edit VALUES ('category', '''schema'''), ('environment', '''staging'''), ('affects', '''{clients}'''),
@@ -916,13 +918,13 @@ INSERT INTO edit VALUES ('category', '''schema'''), ('environment', '''staging''
 	('model', '''major'''), ('type', '''major'''),
 	('planned_start', 'now() - interval ''3 hours'''), ('planned_end', 'now() + interval ''3 days'''),
 	('confidential', 'true'), ('unplanned', 'true'), ('requester_id', 'changemgmt.person_id(''vera'')'),
-	('coordinator_id', 'changemgmt.person_id(''vera'')'), ('team_id', 'NULL'), ('priority', '''high'''), ('deadline', 'now()'),
+	('coordinator_id', 'changemgmt.person_id(''vera'')'), ('team_id', '(SELECT id FROM changemgmt.team WHERE name = ''ops'')'), ('priority', '''high'''), ('deadline', 'now()'),
 	('promised_at', 'now()'), ('rough_estimate_hours', '5'), ('cost_planned', '5'), ('cost_actual', '5'), ('attributes', '''{"a": 1}''');
 SELECT set_eq($$SELECT field FROM changemgmt.field_class() WHERE relation = 'change' AND class IN ('plan', 'schedule', 'remark')$$,
 	'SELECT field FROM edit', 'every column that can be edited is edited below');
 -- what an approval is given for
 SELECT set_eq($$SELECT field FROM changemgmt.field_class() WHERE relation = 'change' AND class = 'plan'$$,
-	$$SELECT unnest('{model,type,title,description,category,justification,impact_of_not_doing,environment,user_impact,affects,touches_data_integrity,touches_security,owner_id,estimated_minutes,implementation_plan,rollback_trigger,rollback_plan,rollback_minutes,rollback_strategy,test_plan,verification_plan,risk_level}'::text[])$$,
+	$$SELECT unnest('{model,type,title,description,category,justification,impact_of_not_doing,environment,user_impact,affects,touches_data_integrity,touches_security,requester_id,owner_id,team_id,estimated_minutes,implementation_plan,rollback_trigger,rollback_plan,rollback_minutes,rollback_strategy,test_plan,verification_plan,risk_level}'::text[])$$,
 	'this is sealed');
 SELECT set_eq($$SELECT field FROM changemgmt.field_class() WHERE relation = 'change' AND class = 'schedule'$$,
 	$$VALUES ('planned_start'), ('planned_end')$$, 'this is the booked time');
@@ -990,7 +992,7 @@ FROM (VALUES
 	('the order of the steps', 'fresh, stale', ARRAY[$$UPDATE changemgmt.change_task SET position = 9 WHERE change_id = $1 AND phase = 'implementation'$$]),
 	('a preparation that is done', 'fresh, fresh', ARRAY[$$UPDATE changemgmt.change_task SET status = 'done' WHERE change_id = $1 AND phase = 'preparation'$$]),
 	('who does a step', 'fresh, fresh', ARRAY[$$UPDATE changemgmt.change_task SET assignee_id = changemgmt.person_id('ivan') WHERE change_id = $1$$]),
-	('a condition of an approver', 'fresh, fresh', ARRAY[$$INSERT INTO changemgmt.change_task (change_id, title, is_condition) VALUES ($1, 'call me', true)$$]),
+	('a condition of an approver', 'fresh, fresh, fresh', ARRAY[$$SELECT set_config('changemgmt.actor', 'c1', true)$$, $$INSERT INTO changemgmt.change_task (change_id, title, is_condition) VALUES ($1, 'call me', true)$$]),
 	('a follow-up', 'fresh, fresh', ARRAY[$$SELECT changemgmt.add_task($1, 'learn', 'follow_up')$$]),
 	('a check', 'fresh, stale', ARRAY[$$SELECT changemgmt.add_check($1, 'it is fast')$$]),
 	('what a check expects', 'fresh, stale', ARRAY[$$UPDATE changemgmt.change_check SET expected = '5 ms' WHERE change_id = $1$$]),
@@ -1049,7 +1051,6 @@ FROM frozen, unnest(ARRAY[
 	$$INSERT INTO changemgmt.change_task (change_id, title) VALUES ($1, 'reboot')$$,
 	$$UPDATE changemgmt.change_task SET title = 'x' WHERE change_id = $1 AND phase = 'implementation'$$,
 	$$UPDATE changemgmt.change_task SET phase = 'follow_up' WHERE change_id = $1 AND phase = 'implementation'$$,
-	$$UPDATE changemgmt.change_task SET is_condition = true WHERE change_id = $1 AND phase = 'implementation'$$,
 	$$DELETE FROM changemgmt.change_task WHERE change_id = $1 AND phase = 'preparation'$$,
 	$$UPDATE changemgmt.change_check SET expected = 'x' WHERE change_id = $1$$,
 	$$UPDATE changemgmt.change_check SET is_required = false WHERE change_id = $1$$,
@@ -1067,7 +1068,15 @@ SELECT is(r.code || ' ' || r.detail, 'MC005 title belongs to the plan.', 'the re
 FROM pg_temp.refusal('anna', format('UPDATE changemgmt.change SET title = ''x'' WHERE id = %s', pg_temp.id('normal in_progress'))) AS r;
 -- an emergency is documented afterwards
 SELECT is(pg_temp.try('ivan', format('UPDATE changemgmt.change SET %I = %s WHERE id = %s', field, value, id)), 'done', 'an emergency under way: ' || field)
-FROM walked, edit WHERE name = 'emergency verifying' AND field NOT IN ('model', 'type');
+FROM walked, edit WHERE name = 'emergency verifying' AND field NOT IN ('model', 'type', 'requester_id');
+SELECT is(pg_temp.try('ivan', format('UPDATE changemgmt.change SET requester_id = changemgmt.person_id(''vera'') WHERE id = %s', id)), 'MC003',
+	'who asks names no other requester')
+FROM walked WHERE name = 'emergency verifying';
+SELECT is(pg_temp.try('anna', format('%s', replace(sql, '$1', id::text))), 'MC003', 'conditions are not anna''s: ' || sql)
+FROM walked, unnest(ARRAY[
+	$$INSERT INTO changemgmt.change_task (change_id, title, is_condition) VALUES ($1, 'more', true)$$,
+	$$UPDATE changemgmt.change_task SET is_condition = true WHERE change_id = $1$$]) AS sql
+WHERE name = 'normal approved';
 SELECT is(pg_temp.try('ivan', format('SELECT changemgmt.add_risk(%s, ''fire'', ''low'', ''low'')', id)), 'done', 'an emergency under way: a risk')
 FROM walked WHERE name = 'emergency verifying';
 
@@ -1141,7 +1150,7 @@ SELECT is(pg_temp.moved('anna', 1010, $$UPDATE changemgmt.change SET planned_sta
 SELECT is(pg_temp.try('anna', $$UPDATE changemgmt.change SET planned_start = planned_start - interval '1 hour' WHERE id = 1010;
 	SELECT changemgmt.submit(1010)$$), 'MC002', 'which is too late then');
 SELECT is(pg_temp.moved('anna', 1010, $$SELECT changemgmt.revise(1010); SELECT changemgmt.plan(1010); SELECT changemgmt.submit(1010)$$),
-	'approval_round submitted_at', 'revising keeps it');
+	'approval_round revised_at submitted_at', 'revising keeps it');
 SELECT is(pg_temp.try('anna', $$SELECT changemgmt.submit(1010); SELECT pg_temp.acting('c1'); SELECT changemgmt.approve(1010);
 	SELECT pg_temp.acting('c2'); SELECT changemgmt.approve(1010); SELECT pg_temp.acting('anna');
 	SELECT changemgmt.schedule(1010, now() + interval '2 days', now() + interval '3 days')$$), 'MC002', 'nor does an approval allow an earlier start');
@@ -1292,6 +1301,84 @@ SELECT is(r.code || ' ' || r.detail, 'MC002 freeze: role "regress_lifecycle_site
 FROM pg_temp.refusal('anna', format('SELECT changemgmt.plan(%s)', pg_temp.id('normal draft'))) AS r;
 DELETE FROM changemgmt.site_requirement;
 SELECT is(pg_temp.try('anna', format('SELECT changemgmt.plan(%s)', pg_temp.id('normal draft'))), 'done', 'a requirement that is taken out is not asked for');
+
+-- ----------------------------------------------------------------
+-- Ways round that were found
+-- ----------------------------------------------------------------
+
+SELECT changemgmt.publish_model('prod', '{"base": "lean_standard"}'), changemgmt.publish_model('prod', '{"base": "lean_normal"}') \g /dev/null
+INSERT INTO walked VALUES ('prod planned', pg_temp.walk('prod', 'planned'));
+SELECT is(pg_temp.try(actor, replace(sql, '$1', pg_temp.id(name)::text)), wanted, what)
+FROM (VALUES
+	('an older version of the model is not chosen', 'prod planned', 'anna', 'MC005',
+	 $$UPDATE changemgmt.change SET status = 'approved', model_version = 1 WHERE id = $1$$),
+	('nor one that knows no such step', 'prod planned', 'anna', 'MC001',
+	 $$UPDATE changemgmt.change SET status = 'awaiting_approval', model_version = 1 WHERE id = $1$$),
+	('the end is not emptied with a rollback', 'lean_normal implemented', 'ivan', 'MC005',
+	 $$UPDATE changemgmt.change SET status = 'rolled_back', status_reason = 'x', cause_class = 'plan', actual_end = NULL WHERE id = $1$$),
+	('nor moved by one', 'lean_normal implemented', 'ivan', 'MC005',
+	 $$UPDATE changemgmt.change SET status = 'rolled_back', status_reason = 'x', cause_class = 'plan', actual_end = clock_timestamp() WHERE id = $1$$),
+	('a deployment is not undone with the next', 'lean_normal verifying', 'ivan', 'MC005',
+	 $$SELECT changemgmt.resume_work($1, 'more'); UPDATE changemgmt.change SET status = 'verifying', deployed_at = NULL WHERE id = $1$$),
+	('nor the first submission with another', 'lean_normal planned', 'anna', 'MC005',
+	 $$SELECT changemgmt.submit($1); SELECT changemgmt.revise($1); SELECT changemgmt.plan($1);
+	 UPDATE changemgmt.change SET status = 'awaiting_approval', first_submitted_at = NULL WHERE id = $1$$),
+	('the stamp of the last editor is not dodged by giving plan_revision', 'lean_normal awaiting_approval', 'zoe', 'MC004',
+	 $$UPDATE changemgmt.change SET rollback_plan = 'mine', plan_revision = revision + 1 WHERE id = $1; SELECT changemgmt.approve($1)$$),
+	('nor plan_revision raised for nothing', 'lean_normal awaiting_approval', 'anna', 'MC005',
+	 $$UPDATE changemgmt.change SET plan_revision = revision + 1 WHERE id = $1$$),
+	('a booked time does not move with start', 'normal scheduled', 'ivan', 'MC007',
+	 $$UPDATE changemgmt.change SET status = 'in_progress', planned_start = now() - interval '2 hours' WHERE id = $1$$),
+	('nor with hold', 'normal scheduled', 'ivan', 'MC007',
+	 $$UPDATE changemgmt.change SET on_hold = true, status_reason = 'x', planned_start = now() - interval '2 hours' WHERE id = $1$$),
+	('an implementer is who acts', 'lean_normal approved', 'anna', 'MC003',
+	 $$UPDATE changemgmt.change_task SET status = 'done' WHERE change_id = $1 AND phase = 'preparation';
+	 UPDATE changemgmt.change SET status = 'in_progress', implementer_id = changemgmt.person_id('vera') WHERE id = $1$$),
+	('a part keeps its id', 'normal approved', 'anna', 'MC005',
+	 $$UPDATE changemgmt.change_risk SET id = id + 5000 WHERE change_id = $1$$),
+	('a number is one', 'normal draft', 'anna', 'MC008',
+	 $$UPDATE changemgmt.change SET cost_planned = 'NaN' WHERE id = $1$$),
+	('attributes have a depth', 'normal draft', 'anna', 'MC008',
+	 $$SELECT changemgmt.edit_change($1, ('{"attributes":' || repeat('{"a":', 200) || '1' || repeat('}', 200) || '}')::jsonb)$$),
+	('a waiver goes with the plan that it was given for', 'normal scheduled', 'anna', 'MC002',
+	 $$SELECT changemgmt.revise($1); UPDATE changemgmt.change SET planned_start = now(), planned_end = now() + interval '1 hour' WHERE id = $1;
+	 SELECT changemgmt.plan($1); SELECT changemgmt.submit($1)$$),
+	('a preparation comes before the work', 'lean_normal in_progress', 'anna', 'MC005',
+	 $$SELECT changemgmt.add_task($1, 'late', 'preparation')$$)
+) AS v (what, name, actor, wanted, sql);
+-- a template is approved for what it says
+SELECT changemgmt.publish_model('patch', '{"base": "lean_standard", "plan": {"touches_security": true, "description": "apply the patch", "rollback_plan": "take it out"}}') \g /dev/null
+SELECT is(split_part(r.detail, E'\n', 1), o.detail, 'data_approval: a template and ' || o.what)
+FROM (VALUES
+	('itself', '{}', NULL),
+	('another text', '{"description": "replace the firewall", "rollback_plan": "none"}',
+	 'data_approval: it touches security, and is not what template "patch" was approved for: description, rollback_plan'),
+	('more than it says', '{"touches_data_integrity": true}',
+	 'data_approval: it touches data integrity, and is not what template "patch" was approved for: touches_data_integrity')) AS o (what, patch, detail),
+	pg_temp.refusal('anna', format($$
+		DO 'DECLARE c bigint; BEGIN
+			SELECT id INTO c FROM changemgmt.create_change(''p'', template => ''patch'', owner => ''olaf'',
+				justification => ''j'', user_impact => ''u'', risk_level => ''low'', rollback_trigger => ''t'', rollback_minutes => 1,
+				verification_plan => ''v'', planned_start => now(), planned_end => now() + interval ''1 hour'', items => ''{%s}'');
+			PERFORM changemgmt.edit_change(c, ''%s''); PERFORM changemgmt.plan(c); PERFORM changemgmt.submit(c);
+		END'$$, (SELECT min(name) FROM changemgmt.configuration_item), o.patch)) AS r;
+SELECT is(pg_temp.try('anna', format('SELECT changemgmt.submit(%s)', id)), 'done', 'a change goes on under a model that is retired')
+FROM walked, changemgmt.retire_model('prod') WHERE name = 'prod planned';
+
+-- notice is not kept by taking the start away and giving an earlier one
+UPDATE changemgmt.change SET planned_start = NULL, planned_end = NULL WHERE id = pg_temp.id('normal awaiting_approval');
+SELECT pg_sleep(0.01) \g /dev/null
+UPDATE changemgmt.change SET planned_start = now(), planned_end = now() + interval '2 hours' WHERE id = pg_temp.id('normal awaiting_approval');
+SELECT ok(notice_from = updated_at, 'notice is counted anew for a start that was taken away')
+FROM changemgmt.change WHERE id = pg_temp.id('normal awaiting_approval');
+
+-- a function of ours is called by its own triggers only
+CREATE TEMP TABLE stranger (id bigint, title text);
+CREATE TRIGGER a BEFORE INSERT ON stranger FOR EACH ROW EXECUTE FUNCTION changemgmt.lifecycle_stamp();
+SELECT throws_ok('INSERT INTO stranger VALUES (1, ''x'')', '39P01', NULL, 'the stamp is for changes');
+DROP TRIGGER a ON stranger;
+CREATE TRIGGER a AFTER INSERT ON stranger FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.vote_tally();
+SELECT throws_ok('INSERT INTO stranger VALUES (1, ''x'')', '39P01', NULL, 'and the tally for votes');
 
 -- the ledger holds, after all this
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'the ledger is whole');
