@@ -76,16 +76,16 @@ endif
 .PHONY: $(OWN_GOALS)
 
 test:
-	@dev/test
+	@test/bin/test
 
 demo:
-	@dev/demo start
+	@test/bin/demo start
 
 demo-stop:
-	@dev/demo stop
+	@test/bin/demo stop
 
 bench:
-	@dev/bench
+	@test/bin/bench
 
 meta:
 	sed -i '/"meta-spec"/,$$!s/^\( *"version": *\)"[^"]*"/\1"$(PGXNVERSION)"/' META.json

@@ -176,7 +176,7 @@ SELECT approve(6);
 \set ECHO none
 
 \echo
-\echo '--- A year of history comes in by COPY (demo/history.sql)'
+\echo '--- A year of history comes in by COPY (test/demo/history.sql)'
 \ir history.sql
 \set ECHO queries
 SELECT relation, row_count, session_role FROM load ORDER BY loaded_at;

@@ -1,4 +1,4 @@
-# What dev/test, dev/demo and dev/bench share: packages, a private copy of the
+# What test/bin/test, test/bin/demo and test/bin/bench share: packages, a private copy of the
 # server, throw-away clusters, and leaving nothing behind.
 #
 # The system's server is never touched.  `private_server` copies its programs
