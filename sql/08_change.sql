@@ -556,3 +556,243 @@ CREATE FUNCTION changemgmt.change_id(number text) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'change_id';
 COMMENT ON FUNCTION changemgmt.change_id(text) IS
 	'The id of the change with this number. Errors: MC008 for what is no number.';
+
+-- The parts' functions. They run as the owner of the tables, like the verbs: what somebody
+-- may do is which functions they may execute. The change is locked before its
+-- part, as everywhere.
+
+CREATE FUNCTION changemgmt.add_item(
+	change_id bigint, ci text, role text DEFAULT 'changed',
+	version_after text DEFAULT NULL) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	INSERT INTO changemgmt.change_item (change_id, ci_id, role, version_after)
+	VALUES (add_item.change_id, changemgmt.ci_id(add_item.ci), add_item.role,
+			add_item.version_after)
+	RETURNING id;
+END;
+COMMENT ON FUNCTION changemgmt.add_item(bigint, text, text, text) IS
+	'Adds a configuration item, by its name, that the change changes or affects; returns the id of the row.';
+
+CREATE FUNCTION changemgmt.add_risk(
+	change_id bigint, description text, likelihood text, impact text,
+	mitigation text DEFAULT NULL) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	INSERT INTO changemgmt.change_risk
+		(change_id, description, likelihood, impact, mitigation)
+	VALUES (add_risk.change_id, add_risk.description, add_risk.likelihood,
+			add_risk.impact, add_risk.mitigation)
+	RETURNING id;
+END;
+COMMENT ON FUNCTION changemgmt.add_risk(bigint, text, text, text, text) IS
+	'Adds a risk: likelihood and impact are low, medium or high; returns the id of the row.';
+
+CREATE FUNCTION changemgmt.add_task(
+	change_id bigint, title text, phase text DEFAULT 'implementation',
+	description text DEFAULT NULL, assignee text DEFAULT NULL,
+	object_kind text DEFAULT NULL, object_name text DEFAULT NULL,
+	"position" integer DEFAULT NULL) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	INSERT INTO changemgmt.change_task
+		(change_id, title, phase, description, assignee_id, object_kind,
+		 object_name, "position")
+	SELECT add_task.change_id, add_task.title, add_task.phase,
+		   add_task.description, changemgmt.person_id(add_task.assignee),
+		   add_task.object_kind, add_task.object_name,
+		   coalesce(add_task."position",
+					(SELECT coalesce(max(t."position"), 0) + 1
+					 FROM changemgmt.change_task AS t
+					 WHERE t.change_id = add_task.change_id
+					   AND t.phase = add_task.phase))
+	RETURNING id;
+END;
+COMMENT ON FUNCTION changemgmt.add_task(bigint, text, text, text, text, text, text, integer) IS
+	'Adds a step at the end of its phase (preparation, implementation, follow_up); with object_kind and object_name a line of the deployment manifest. Returns the id of the row.';
+
+CREATE FUNCTION changemgmt.complete_task(task_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_task AS t
+				  WHERE t.id = complete_task.task_id)
+	FOR NO KEY UPDATE;
+	UPDATE changemgmt.change_task SET status = 'done', status_reason = NULL
+	WHERE id = complete_task.task_id AND status <> 'done';
+	SELECT status = 'done' FROM changemgmt.change_task
+	WHERE id = complete_task.task_id;
+END;
+COMMENT ON FUNCTION changemgmt.complete_task(bigint) IS
+	'Marks a task done, by who acts. Null for an unknown task. Errors: MC001 where it is not the time for it.';
+
+CREATE FUNCTION changemgmt.skip_task(task_id bigint, reason text) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_task AS t
+				  WHERE t.id = skip_task.task_id)
+	FOR NO KEY UPDATE;
+	UPDATE changemgmt.change_task
+	SET status = 'skipped', status_reason = skip_task.reason
+	WHERE id = skip_task.task_id
+	  AND (status, coalesce(status_reason, '')) <> ('skipped', coalesce(skip_task.reason, ''));
+	SELECT status = 'skipped' FROM changemgmt.change_task
+	WHERE id = skip_task.task_id;
+END;
+COMMENT ON FUNCTION changemgmt.skip_task(bigint, text) IS
+	'Leaves a task out, with the reason. Null for an unknown task. Errors: MC001, MC008.';
+
+CREATE FUNCTION changemgmt.add_check(
+	change_id bigint, title text, kind text DEFAULT 'functional',
+	stage text DEFAULT 'immediate', expected text DEFAULT NULL,
+	is_required boolean DEFAULT true) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	INSERT INTO changemgmt.change_check
+		(change_id, title, kind, stage, expected, is_required)
+	VALUES (add_check.change_id, add_check.title, add_check.kind,
+			add_check.stage, add_check.expected, add_check.is_required)
+	RETURNING id;
+END;
+COMMENT ON FUNCTION changemgmt.add_check(bigint, text, text, text, text, boolean) IS
+	'Adds a verification check of a kind (slo, synthetic, functional, user_confirmation) and stage (immediate, 24_hours, 7_days); returns the id of the row.';
+
+CREATE FUNCTION changemgmt.record_check(
+	check_id bigint, passed boolean, observed text DEFAULT NULL,
+	at timestamptz DEFAULT NULL) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_check AS t
+				  WHERE t.id = record_check.check_id)
+	FOR NO KEY UPDATE;
+	UPDATE changemgmt.change_check
+	SET passed = record_check.passed, observed = record_check.observed,
+		checked_by_id = NULL, checked_at = record_check.at
+	WHERE id = record_check.check_id;
+	SELECT c.passed FROM changemgmt.change_check AS c
+	WHERE c.id = record_check.check_id;
+END;
+COMMENT ON FUNCTION changemgmt.record_check(bigint, boolean, text, timestamptz) IS
+	'Records the latest result of a check, by who acts, now or at a time that is past. Null for an unknown check. Errors: MC001 where there is nothing to verify, MC008.';
+
+CREATE FUNCTION changemgmt.add_comment(change_id bigint, body text) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	INSERT INTO changemgmt.change_comment (change_id, body)
+	VALUES (add_comment.change_id, add_comment.body)
+	RETURNING id;
+END;
+COMMENT ON FUNCTION changemgmt.add_comment(bigint, text) IS
+	'Adds a comment by who acts; returns the id of the row.';
+
+CREATE FUNCTION changemgmt.link_change(
+	change_id bigint, relation text, target_change_id bigint DEFAULT NULL,
+	target text DEFAULT NULL, occurred_at timestamptz DEFAULT NULL)
+	RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	INSERT INTO changemgmt.change_link
+		(change_id, relation, target_change_id, target, occurred_at)
+	VALUES (link_change.change_id, link_change.relation,
+			link_change.target_change_id, link_change.target,
+			link_change.occurred_at)
+	RETURNING id;
+END;
+COMMENT ON FUNCTION changemgmt.link_change(bigint, text, bigint, text, timestamptz) IS
+	'Links a change to another change, or to a commit, ticket or project; returns the id of the row.';
+
+CREATE FUNCTION changemgmt.remove_item(item_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_item AS t
+				  WHERE t.id = remove_item.item_id)
+	FOR NO KEY UPDATE;
+	WITH removed AS (
+		DELETE FROM changemgmt.change_item AS t WHERE t.id = remove_item.item_id
+		RETURNING t.id
+	)
+	SELECT count(*) > 0 FROM removed;
+END;
+COMMENT ON FUNCTION changemgmt.remove_item(bigint) IS
+	'Takes an item out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+
+CREATE FUNCTION changemgmt.remove_risk(risk_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_risk AS t
+				  WHERE t.id = remove_risk.risk_id)
+	FOR NO KEY UPDATE;
+	WITH removed AS (
+		DELETE FROM changemgmt.change_risk AS t WHERE t.id = remove_risk.risk_id
+		RETURNING t.id
+	)
+	SELECT count(*) > 0 FROM removed;
+END;
+COMMENT ON FUNCTION changemgmt.remove_risk(bigint) IS
+	'Takes a risk out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+
+CREATE FUNCTION changemgmt.remove_task(task_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_task AS t
+				  WHERE t.id = remove_task.task_id)
+	FOR NO KEY UPDATE;
+	WITH removed AS (
+		DELETE FROM changemgmt.change_task AS t WHERE t.id = remove_task.task_id
+		RETURNING t.id
+	)
+	SELECT count(*) > 0 FROM removed;
+END;
+COMMENT ON FUNCTION changemgmt.remove_task(bigint) IS
+	'Takes a task out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+
+CREATE FUNCTION changemgmt.remove_check(check_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_check AS t
+				  WHERE t.id = remove_check.check_id)
+	FOR NO KEY UPDATE;
+	WITH removed AS (
+		DELETE FROM changemgmt.change_check AS t WHERE t.id = remove_check.check_id
+		RETURNING t.id
+	)
+	SELECT count(*) > 0 FROM removed;
+END;
+COMMENT ON FUNCTION changemgmt.remove_check(bigint) IS
+	'Takes a check out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+
+CREATE FUNCTION changemgmt.unlink_change(link_id bigint) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT FROM changemgmt.change AS c
+	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_link AS t
+				  WHERE t.id = unlink_change.link_id)
+	FOR NO KEY UPDATE;
+	WITH removed AS (
+		DELETE FROM changemgmt.change_link AS t WHERE t.id = unlink_change.link_id
+		RETURNING t.id
+	)
+	SELECT count(*) > 0 FROM removed;
+END;
+COMMENT ON FUNCTION changemgmt.unlink_change(bigint) IS
+	'Takes a link out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
