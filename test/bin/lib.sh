@@ -85,14 +85,18 @@ apt_update() {
 	apt_get update || say "apt-get update did not fully succeed; going on with what is known"
 }
 
-# Keep apt quiet unless it fails; wait for another apt rather than fail.
+# Keep apt quiet unless it fails; wait for another apt rather than fail.  What
+# it says goes to a file without a name: nothing stays behind if we are
+# interrupted, and no service that a package starts keeps us waiting on a pipe.
 apt_get() {
-	local log rc=0
+	local log out in rc=0
 	log=$(mktemp)
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-		-o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 </dev/null || rc=$?
-	[ "$rc" = 0 ] || tail -n 20 "$log" >&2
+	exec {out}>"$log" {in}<"$log"
 	rm -f "$log"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		-o DPkg::Lock::Timeout=300 "$@" >&"$out" 2>&1 </dev/null || rc=$?
+	[ "$rc" = 0 ] || tail -n 20 <&"$in" >&2
+	exec {out}>&- {in}<&-
 	return "$rc"
 }
 
@@ -130,6 +134,7 @@ if pg_config is not in the PATH."
 	command -v gcc >/dev/null || missing+=(gcc)
 	[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
 	command -v prove >/dev/null || missing+=(perl)
+	command -v python3 >/dev/null || missing+=(python3)
 	if [ -z "$version" ]; then
 		version=$(apt_version)
 		if [ -z "$version" ]; then
@@ -154,9 +159,12 @@ Please add the PostgreSQL project's packages (https://wiki.postgresql.org/wiki/A
 		snippet=/etc/postgresql-common/createcluster.d/changemgmt-no-cluster.conf
 		[ -d "${snippet%/*}" ] || made_dir=1
 		as_root mkdir -p "${snippet%/*}"
-		echo 'create_main_cluster = false' | as_root tee "$snippet" >/dev/null
-		apt_get install --no-install-recommends "${missing[@]}" || rc=$?
-		as_root rm -f "$snippet"
+		(
+			trap 'as_root rm -f "$snippet"' EXIT
+			trap 'exit 130' INT TERM HUP
+			echo 'create_main_cluster = false' | as_root tee "$snippet" >/dev/null &&
+				apt_get install --no-install-recommends "${missing[@]}"
+		) || rc=$?
 		if [ "$rc" != 0 ]; then
 			[ -z "$made_dir" ] || as_root rmdir -p "${snippet%/*}" 2>/dev/null || true
 			die "apt-get could not install: ${missing[*]}"
