@@ -161,6 +161,13 @@ SELECT is(pg_temp.refusal('owner', format('SELECT advance(%s, %L)',
 	'MC002 | data_approval: it touches data integrity, and model "standard" is neither an approved template nor asks for an approval',
 	'K5: and what touches data integrity');
 
+SELECT set_config('changemgmt.actor', 'owner', true) \g /dev/null
+SELECT id AS other FROM create_change('Renew otherwise', template => 'certificate', owner => 'owner', items => '{shop}',
+	rollback_plan => 'None.', planned_start => now(), planned_end => now() + interval '1 hour') \gset
+SELECT is(pg_temp.refusal('owner', format('SELECT advance(%s, %L)', :other, 'approved')),
+	'MC002 | data_approval: it touches security, and is not what template "certificate" was approved for: rollback_plan',
+	'K5: a template approves what it says');
+
 -- Lean: one approver
 
 SELECT set_config('changemgmt.actor', 'owner', true) \g /dev/null

@@ -87,6 +87,25 @@ for my $file (@files)
 	is(join(' ', grep { !-e $at{$_} } sort keys %at), '', "$name: what it points at");
 }
 
+# README names each function that people call: all but those of triggers, and
+# what types, operators and aggregates are made of.
+my $readme = TestServer::slurp("$root/README.md");
+$server->createdb('docs_functions');
+$server->psql('CREATE EXTENSION changemgmt', db => 'docs_functions');
+my (undef, $functions) = $server->psql(<<'SQL', db => 'docs_functions');
+SELECT DISTINCT proname FROM pg_proc AS p
+WHERE pronamespace = 'changemgmt'::regnamespace AND prorettype <> 'trigger'::regtype
+AND NOT EXISTS (SELECT FROM pg_type WHERE p.oid IN (typinput, typoutput, typreceive, typsend))
+AND NOT EXISTS (SELECT FROM pg_amproc WHERE amproc = p.oid)
+AND NOT EXISTS (SELECT FROM pg_amop JOIN pg_operator AS o ON o.oid = amopopr WHERE oprcode = p.oid)
+AND NOT EXISTS (SELECT FROM pg_operator AS o WHERE oprcode = p.oid AND oprresult = 'bool'::regtype)
+AND NOT EXISTS (SELECT FROM pg_aggregate
+	WHERE p.oid IN (aggtransfn, aggcombinefn, aggmtransfn, aggminvtransfn) AND proname !~ '^rate_(add|subtract)$')
+SQL
+my @functions = split ' ', $functions;
+cmp_ok(scalar @functions, '>', 90, 'functions to look for');
+is(join(' ', grep { $readme !~ /`$_[`(]/ } sort @functions), '', 'README.md names each function');
+
 # Each rule of the process that does not wait is met by a test under its number.
 my $process = TestServer::slurp("$root/docs/process.md");
 my @rules = $process =~ /^(\| [A-Z]\d+ \|.*)$/mg;
