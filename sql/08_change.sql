@@ -727,7 +727,7 @@ BEGIN ATOMIC
 	SELECT count(*) > 0 FROM removed;
 END;
 COMMENT ON FUNCTION changemgmt.remove_item(bigint) IS
-	'Takes an item out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+	'Takes an item out of a change, as long as it can still be edited; whether there was one. Errors: MC005, MC006.';
 
 CREATE FUNCTION changemgmt.remove_risk(risk_id bigint) RETURNS boolean
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -744,7 +744,7 @@ BEGIN ATOMIC
 	SELECT count(*) > 0 FROM removed;
 END;
 COMMENT ON FUNCTION changemgmt.remove_risk(bigint) IS
-	'Takes a risk out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+	'Takes a risk out of a change, as long as it can still be edited; whether there was one. Errors: MC005, MC006.';
 
 CREATE FUNCTION changemgmt.remove_task(task_id bigint) RETURNS boolean
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -761,7 +761,7 @@ BEGIN ATOMIC
 	SELECT count(*) > 0 FROM removed;
 END;
 COMMENT ON FUNCTION changemgmt.remove_task(bigint) IS
-	'Takes a task out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+	'Takes a task out of a change, as long as it can still be edited; whether there was one. Errors: MC005, MC006.';
 
 CREATE FUNCTION changemgmt.remove_check(check_id bigint) RETURNS boolean
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -778,7 +778,7 @@ BEGIN ATOMIC
 	SELECT count(*) > 0 FROM removed;
 END;
 COMMENT ON FUNCTION changemgmt.remove_check(bigint) IS
-	'Takes a check out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+	'Takes a check out of a change, as long as it can still be edited; whether there was one. Errors: MC005, MC006.';
 
 CREATE FUNCTION changemgmt.unlink_change(link_id bigint) RETURNS boolean
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -795,4 +795,4 @@ BEGIN ATOMIC
 	SELECT count(*) > 0 FROM removed;
 END;
 COMMENT ON FUNCTION changemgmt.unlink_change(bigint) IS
-	'Takes a link out of a change, while its plan can be edited; whether there was one. Errors: MC005, MC006.';
+	'Takes a link out of a change, as long as it can still be edited; whether there was one. Errors: MC005, MC006.';

@@ -125,7 +125,8 @@ check_notice(const Transition *t)
 
 /*
  * Data and security need somebody's approval, whatever the model.  The
- * approval of a template is one for what the template says, and no more.
+ * approval of a template is one for the columns of the plan that it fills in;
+ * its parts are a beginning, and not compared.
  */
 static char *
 check_data_approval(const Transition *t)
@@ -136,6 +137,10 @@ check_data_approval(const Transition *t)
 		"  pg_catalog.jsonb_populate_record(c, $2))) AS e"
 		" WHERE c.id OPERATOR(pg_catalog.=) $1"
 		" AND e.key OPERATOR(pg_catalog.<>) 'title'"
+		" AND EXISTS (SELECT FROM changemgmt.field_class() AS f"
+		"  WHERE f.relation OPERATOR(pg_catalog.=) 'change'"
+		"  AND f.class OPERATOR(pg_catalog.=) 'plan'"
+		"  AND f.field OPERATOR(pg_catalog.=) e.key)"
 		" AND e.value OPERATOR(pg_catalog.<>)"
 		"  (pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->) e.key)"
 		" UNION ALL"
