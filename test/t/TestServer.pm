@@ -115,6 +115,7 @@ sub start
 	my ($rc) = $self->run('pg_ctl', '-D', $self->{data}, '-l', $self->{log},
 		'-w', '-t', '120', 'start');
 	die "$self->{name} does not start:\n" . $self->log_text if $rc;
+	$self->{killed} = 0;
 	return;
 }
 
@@ -187,6 +188,20 @@ sub kill9
 	# Where nobody reaps orphans the postmaster stays as a zombie, and the next
 	# start would take it for alive.
 	unlink "$self->{data}/postmaster.pid", "$self->{dir}/.s.PGSQL.5432.lock";
+	$self->{killed} = 1;
+	return;
+}
+
+# For good.  Killed, a postmaster would leave its shared memory to the machine,
+# so it is asked first, and a server that was killed is started for that.
+sub end
+{
+	my ($self) = @_;
+	$self->run('pg_ctl', '-D', $self->{data}, '-l', $self->{log}, '-w', '-t', '60', 'start')
+	  if $self->{killed};
+	$self->run('pg_ctl', '-D', $self->{data}, '-m', 'immediate', '-w', '-t', '30', 'stop')
+	  if $self->postmaster_pid;
+	$self->kill9;
 	return;
 }
 
@@ -412,7 +427,7 @@ END
 	{
 		for my $self (values %servers)
 		{
-			$self->kill9 if -d $self->{data};
+			$self->end if -d $self->{data};
 			remove_tree($self->{dir});
 		}
 	}
