@@ -124,7 +124,6 @@ columns_find(TupleDesc desc)
 	MemoryContext old;
 
 	cached_table_begin(&change_table);
-	change_table.is_current = false;
 	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
 	{
 		attnums[i] = SPI_fnumber(desc, change_column_names[i]);
@@ -143,7 +142,7 @@ columns_find(TupleDesc desc)
 	ledger_skip = bms_add_member(bms_make_singleton(attnums[CH_ledger_sequence]),
 								 attnums[CH_ledger_head]);
 	MemoryContextSwitchTo(old);
-	change_table.is_current = true;
+	cached_table_done(&change_table);
 }
 
 AttrNumber

@@ -91,7 +91,6 @@ typedef struct SiteRequirement
 static CachedTable site_table = {.relation = "site_requirement"};
 static MemoryContext site_context = NULL;
 static List *site_requirements = NIL;
-static bool site_complete = false;	/* the reading came to its end */
 
 static void
 site_requirements_read(void)
@@ -107,7 +106,6 @@ site_requirements_read(void)
 	List	   *list = NIL;
 
 	SPI_connect();
-	site_complete = false;
 	cached_table_begin(&site_table);
 	kept_plan_execute(&all, NULL, NULL, 0);
 	context = AllocSetContextCreate(CurrentMemoryContext,
@@ -141,14 +139,14 @@ site_requirements_read(void)
 	MemoryContextSetParent(context, TopMemoryContext);
 	site_context = context;
 	site_requirements = list;
-	site_complete = true;
+	cached_table_done(&site_table);
 	SPI_finish();
 }
 
 static List *
 site_requirement_list(void)
 {
-	if (!site_table.is_current || !site_complete)
+	if (!site_table.is_current)
 		site_requirements_read();
 	return site_requirements;
 }

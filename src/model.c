@@ -144,7 +144,6 @@ static MemoryContext model_context = NULL;
 static List *outdated_contexts = NIL;	/* in TopMemoryContext */
 static List *shipped = NIL;		/* ChangeModels, for the session */
 static List *published = NIL;	/* PublishedModels, in model_context */
-static bool published_complete = false;
 
 const char *
 verb_name(Verb verb)
@@ -641,7 +640,6 @@ published_read(void)
 	List	   *models = NIL;
 
 	SPI_connect();
-	published_complete = false;
 	cached_table_begin(&model_table);
 	kept_plan_execute(&all, NULL, NULL, 0);
 
@@ -667,7 +665,7 @@ published_read(void)
 		/* nothing has changed: what was parsed stays parsed */
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(context);
-		published_complete = true;
+		cached_table_done(&model_table);
 		SPI_finish();
 		return;
 	}
@@ -680,14 +678,14 @@ published_read(void)
 	MemoryContextSetParent(context, TopMemoryContext);
 	model_context = context;
 	published = models;
-	published_complete = true;
+	cached_table_done(&model_table);
 	SPI_finish();
 }
 
 static List *
 published_models(void)
 {
-	if (!model_table.is_current || !published_complete)
+	if (!model_table.is_current)
 		published_read();
 	return published;
 }

@@ -137,6 +137,7 @@ active_person(const char *login)
 		memset(person_cache, 0, sizeof(person_cache));
 		MemoryContextReset(person_context);
 		cached_table_begin(&person_table);
+		cached_table_done(&person_table);	/* people are read one by one */
 	}
 
 	entry = &person_cache[hash_bytes((const unsigned char *) login,

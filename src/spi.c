@@ -187,11 +187,18 @@ spi_first_value(int column, bool *isnull)
 }
 
 static void
+cached_table_outdate(CachedTable *table)
+{
+	table->is_current = false;
+	table->is_reading = false;
+}
+
+static void
 cached_tables_invalidate(Datum arg, Oid relid)
 {
 	for (CachedTable *table = cached_tables; table; table = table->next)
 		if (relid == InvalidOid || relid == table->relid)
-			table->is_current = false;
+			cached_table_outdate(table);
 }
 
 /*
@@ -211,8 +218,17 @@ cached_table_begin(CachedTable *table)
 		cached_tables = table;
 	}
 	table->relid = relation_oid(table->relation);
-	table->is_current = true;
+	table->is_current = false;
+	table->is_reading = true;
 	table->is_of_transaction = IsolationUsesXactSnapshot();
+}
+
+/* The rows were read to the end: they hold until the next change. */
+void
+cached_table_done(CachedTable *table)
+{
+	table->is_current = table->is_reading;
+	table->is_reading = false;
 }
 
 /*
@@ -226,7 +242,7 @@ cached_tables_end_xact(XactEvent event, void *arg)
 		if (table->is_of_transaction ||
 			(event == XACT_EVENT_ABORT &&
 			 TransactionIdIsValid(GetTopTransactionIdIfAny())))
-			table->is_current = false;
+			cached_table_outdate(table);
 }
 
 /*
@@ -241,7 +257,7 @@ cached_tables_end_subxact(SubXactEvent event, SubTransactionId subid,
 		!TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		return;
 	for (CachedTable *table = cached_tables; table; table = table->next)
-		table->is_current = false;
+		cached_table_outdate(table);
 }
 
 TriggerData *

@@ -60,12 +60,15 @@ typedef struct CachedTable
 {
 	const char *relation;
 	Oid			relid;
-	bool		is_current;
+	bool		is_current;		/* read to the end, and nothing changed since */
+	bool		is_reading;		/* begun, and nothing changed since */
 	bool		is_of_transaction;	/* read with its snapshot */
 	struct CachedTable *next;
 } CachedTable;
 
+/* Around the reading: what an error or a change interrupts is not current. */
 extern void cached_table_begin(CachedTable *table);
+extern void cached_table_done(CachedTable *table);
 
 /* How a trigger function means to be called; combine one of each pair. */
 #define FOR_ROW			0x1

@@ -8,7 +8,7 @@
  *
  * State: the values in force, read once and again when any session changed
  * the table.  Invariant: site_values is either of one complete reading or of
- * none, in which case settings_read is false.
+ * none, in which case site_setting_table is not current.
  *
  *-------------------------------------------------------------------------
  */
@@ -78,7 +78,6 @@ static CachedTable site_setting_table = {.relation = "site_setting"};
 static MemoryContext site_context = NULL;
 /* by position in settings[]; NULL where the site sets none */
 static const char *site_values[SETTING_COUNT];
-static bool settings_read = false;
 
 static KeptPlan site_setting_plan = {
 	.sql = "SELECT key, value FROM changemgmt.site_setting"
@@ -191,7 +190,6 @@ settings_read_all(void)
 	context = AllocSetContextCreate(CurrentMemoryContext,
 									"changemgmt settings",
 									ALLOCSET_SMALL_SIZES);
-	settings_read = false;
 	cached_table_begin(&site_setting_table);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -218,7 +216,7 @@ settings_read_all(void)
 		MemoryContextDelete(site_context);
 	site_context = context;
 	memcpy(site_values, values, sizeof(site_values));
-	settings_read = true;
+	cached_table_done(&site_setting_table);
 }
 
 const char *
@@ -226,7 +224,7 @@ setting_get(const char *key)
 {
 	int			position = setting_position_required(key);
 
-	if (!settings_read || !site_setting_table.is_current)
+	if (!site_setting_table.is_current)
 		settings_read_all();
 	return site_values[position] != NULL ? site_values[position]
 		: settings[position].default_value;
