@@ -69,7 +69,8 @@ installed_versions() {
 	done | sort -rn
 }
 
-has_dev() { [ -e "/usr/lib/postgresql/$1/lib/pgxs/src/makefiles/pgxs.mk" ]; }
+# Debian's client package brings pgxs.mk, too: the headers tell.
+has_dev() { [ -e "/usr/include/postgresql/$1/server/postgres.h" ]; }
 has_pgtap() { [ -e "/usr/share/postgresql/$1/extension/pgtap.control" ]; }
 
 # The server's version that this system's packages offer.
@@ -190,7 +191,8 @@ check_tools() {
 		command -v $f >/dev/null || die "$f is missing; please install it"
 	done
 	[ -x "$("$pg_config" --bindir)/postgres" ] || die "no PostgreSQL server beside $pg_config"
-	[ -e "$("$pg_config" --pgxs)" ] || die "no development files (PGXS) for $pg_config"
+	[ -e "$("$pg_config" --pgxs)" ] && [ -e "$("$pg_config" --includedir-server)/postgres.h" ] ||
+		die "no development files (PGXS and server headers) for $pg_config"
 	[ -e "$("$pg_config" --sharedir)/extension/pgtap.control" ] || die "no pgTAP for $pg_config"
 	say "PostgreSQL: $("$pg_config" --version)"
 	PG_CONFIG=$pg_config
