@@ -21,8 +21,19 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 # The install script is the parts in their numbers' order.
 PARTS = $(sort $(wildcard sql/[0-9]*.sql))
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTVERSION).sql
+
+# The upgrade script to this version is sql/upgrade/OLD--NEW.sql, by hand, then
+# what sql/upgrade/replaceable.awk takes from the parts (functions, views and so
+# on by itself, the rest where `-- since NEW` marks it), then finish.sql.  With
+# a release the built script moves to sql/, where it never changes, and the next
+# one begins in sql/upgrade/NEW--NEXT.sql.
+UPGRADE_PARTS = $(sort $(wildcard sql/upgrade/*--*.sql))
+UPGRADE_SCRIPTS_SQL = $(patsubst sql/upgrade/%,$(EXTENSION)--%,$(UPGRADE_PARTS))
+ifneq ($(filter-out %--$(EXTVERSION).sql,$(UPGRADE_PARTS)),)
+$(error sql/upgrade leads to version $(EXTVERSION) of $(EXTENSION).control only)
+endif
 DATA = $(sort $(wildcard sql/$(EXTENSION)--*--*.sql))
-DATA_built = $(INSTALL_SCRIPT_SQL)
+DATA_built = $(INSTALL_SCRIPT_SQL) $(UPGRADE_SCRIPTS_SQL)
 EXTRA_CLEAN = $(wildcard $(EXTENSION)--*.sql) $(wildcard src/*.d src/*.bc) results
 
 # expected/ is shared by regress and isolation (whose tests are iso_*), and
@@ -69,6 +80,14 @@ $(OBJS:.o=.bc): $(wildcard src/*.h) changemgmt.control Makefile
 $(INSTALL_SCRIPT_SQL): $(PARTS) changemgmt.control Makefile
 	printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit' > $@.tmp
 	cat /dev/null $(PARTS) >> $@.tmp
+	mv $@.tmp $@
+
+$(UPGRADE_SCRIPTS_SQL): $(EXTENSION)--%.sql: sql/upgrade/%.sql $(PARTS) \
+		sql/upgrade/finish.sql sql/upgrade/replaceable.awk changemgmt.control Makefile
+	printf '%s\n' '\echo Use "ALTER EXTENSION $(EXTENSION) UPDATE" to load this file. \quit' > $@.tmp
+	cat $< >> $@.tmp
+	awk -v to=$(EXTVERSION) -f sql/upgrade/replaceable.awk $(PARTS) >> $@.tmp
+	cat sql/upgrade/finish.sql >> $@.tmp
 	mv $@.tmp $@
 
 endif

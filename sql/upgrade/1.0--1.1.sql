@@ -1,0 +1,3 @@
+-- What 1.1 changes in what 1.0 made, executed before the rest: ALTER TABLE ...
+-- ADD COLUMN (last in its table), DROP FUNCTION of a signature that is gone.
+-- The Makefile says what follows by itself.
