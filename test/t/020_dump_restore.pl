@@ -4,235 +4,27 @@
 use strict;
 use warnings;
 
+use TestChanges;
 use TestServer;
 use Test::More;
 
 my $s = TestServer->new;
 $s->start;
 $s->createdb('source');
-$s->sql('CREATE EXTENSION changemgmt', db => 'source');
-
-$s->sql(<<'EOSQL', db => 'source');
-SELECT changemgmt.add_person(login) FROM unnest(ARRAY[
-    'otto', 'ivan', 'vera', 'ann', 'ben', 'cleo', 'mona']) AS login;
-SELECT changemgmt.add_person('exec', 'Zoë "Boss" \', 'contractor', 'z@example.org', is_executive => true);
-SELECT changemgmt.add_team('dba', 'ann', ARRAY['ivan']);
-SELECT changemgmt.add_board('cab', 'weekly');
-SELECT changemgmt.add_board_member('cab', login) FROM unnest(ARRAY['ann', 'ben', 'cleo']) AS login;
-SELECT changemgmt.add_board_member('cab', 'mona', 'change_manager', now() - interval '1 day', 'infinity');
-SELECT changemgmt.add_ci('host', 'host', 2);
-SELECT changemgmt.add_ci('db', 'database', 1, 'ann', '15', '2027-11-11', depends_on => ARRAY['host']);
-SELECT changemgmt.set_setting('number_prefix', 'RFC');
-CREATE FUNCTION public.always_met(change_id bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT NULL::text';
-SELECT changemgmt.register_requirement('ours', 'public.always_met(bigint)', ARRAY['plan'], 'ours', 'nothing to do');
-SELECT changemgmt.publish_model('ours', '{"base": "normal", "notice_business_days": 0,
-    "approval": {"policy": "board", "board": "cab", "needed": 1}, "validations": []}');
-SELECT changemgmt.publish_model('retired', '{"base": "lean_normal"}');
-SELECT changemgmt.retire_model('retired');
-
-CREATE FUNCTION public.act(who text) RETURNS void LANGUAGE sql AS
-    $$ SELECT set_config('changemgmt.actor', who, false) $$;
-
--- Takes one step, by whose turn it is; a step that the model does not know in
--- this status is left out.
-CREATE FUNCTION public.step(change_id bigint, step text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    status text := (SELECT c.status FROM changemgmt.change AS c WHERE c.id = change_id);
-    voter text;
-BEGIN
-    PERFORM public.act('otto');
-    CASE step
-    WHEN 'triage' THEN PERFORM changemgmt.triage(change_id, 'mona', 'otto', 'dba', 'high', 2.5);
-    WHEN 'plan' THEN PERFORM changemgmt.plan(change_id);
-    WHEN 'submit' THEN PERFORM changemgmt.submit(change_id);
-    WHEN 'hold' THEN PERFORM changemgmt.hold(change_id, 'later');
-    WHEN 'cancel' THEN PERFORM changemgmt.cancel(change_id, 'not needed');
-    WHEN 'revise' THEN PERFORM changemgmt.revise(change_id);
-    WHEN 'edit' THEN PERFORM changemgmt.edit_change(change_id, '{"rollback_minutes": 77}');
-    WHEN 'vote', 'approve', 'reject', 'defer' THEN
-        FOREACH voter IN ARRAY ARRAY['ann', 'ben', 'cleo'] LOOP
-            EXIT WHEN (SELECT c.status FROM changemgmt.change AS c WHERE c.id = change_id) <> 'awaiting_approval';
-            PERFORM public.act(voter);
-            CASE step WHEN 'reject' THEN PERFORM changemgmt.reject(change_id, 'too risky');
-            WHEN 'defer' THEN PERFORM changemgmt.defer(change_id, 'test it first');
-            ELSE PERFORM changemgmt.approve(change_id); END CASE;
-            EXIT WHEN step = 'vote';
-        END LOOP;
-    WHEN 'abstain' THEN
-        IF status = 'awaiting_approval' THEN
-            PERFORM public.act('ben');
-            BEGIN
-                PERFORM changemgmt.abstain(change_id, 'not my field');
-            EXCEPTION WHEN SQLSTATE 'MC003' THEN
-                NULL; -- no member of who decides
-            END;
-        END IF;
-    WHEN 'schedule' THEN
-        IF status = 'approved' AND EXISTS (SELECT FROM changemgmt.next_steps(change_id) AS n WHERE n.verb = 'schedule') THEN
-            PERFORM changemgmt.schedule(change_id);
-        END IF;
-    WHEN 'start' THEN
-        PERFORM public.act('ivan');
-        PERFORM changemgmt.start(change_id);
-    WHEN 'tasks' THEN
-        PERFORM public.act('ivan');
-        PERFORM changemgmt.complete_task(t.id) FROM changemgmt.change_task AS t
-            WHERE t.change_id = step.change_id AND t.title = 'step 1';
-        PERFORM changemgmt.skip_task(t.id, 'not needed') FROM changemgmt.change_task AS t
-            WHERE t.change_id = step.change_id AND t.title = 'step 2';
-    WHEN 'complete' THEN
-        PERFORM public.act('ivan');
-        PERFORM changemgmt.complete(change_id);
-    WHEN 'resume_work' THEN
-        PERFORM public.act('ivan');
-        PERFORM changemgmt.resume_work(change_id, 'one more thing');
-    WHEN 'check' THEN
-        PERFORM public.act('vera');
-        PERFORM changemgmt.record_check(k.id, true, 'fine') FROM changemgmt.change_check AS k
-            WHERE k.change_id = step.change_id;
-    WHEN 'pass' THEN
-        PERFORM public.act('vera');
-        PERFORM changemgmt.pass(change_id, 'seen');
-    WHEN 'issues' THEN
-        PERFORM public.act('vera');
-        PERFORM changemgmt.pass(change_id, 'seen', 'slow, but bearable');
-    WHEN 'fail' THEN
-        PERFORM public.act('ivan');
-        PERFORM changemgmt.fail(change_id, 'broken', 'repaired by hand');
-    WHEN 'roll_back' THEN
-        PERFORM public.act('ivan');
-        PERFORM changemgmt.begin_rollback(change_id);
-        PERFORM changemgmt.roll_back(change_id, 'errors', 'testing');
-    WHEN 'abort' THEN
-        PERFORM public.act('ivan');
-        PERFORM changemgmt.abort(change_id, 'no access');
-    WHEN 'stable' THEN
-        PERFORM public.act('vera');
-        PERFORM changemgmt.confirm_stability(change_id);
-    WHEN 'close' THEN
-        PERFORM public.act('otto');
-        PERFORM changemgmt.close(change_id);
-    END CASE;
-END $$;
-
-CREATE FUNCTION public.walk(model text, steps text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    made bigint;
-    step text;
-BEGIN
-    PERFORM public.act('otto');
-    IF model LIKE '%emergency' THEN
-        SELECT d.id INTO made FROM changemgmt.declare_emergency('down: ' || steps, 'INC-' || md5(model || steps),
-            'exec', 'production_down', 'what', 'otto', ARRAY['db'], model) AS d;
-    ELSIF model = 'latent' THEN
-        SELECT d.id INTO made FROM changemgmt.record_unauthorized('found: ' || steps, 'audit', now() - interval '3 days',
-            now() - interval '2 days', 'what', 'otto', 'ivan', ARRAY['db']) AS d;
-    ELSE
-        SELECT c.id INTO made FROM changemgmt.create_change_from(jsonb_build_object(
-            'model', model, 'title', E'Ünïcode \\ "title" ' || steps, 'description', E'tab\tline\nline\\.\n\\N',
-            'justification', 'why', 'user_impact', 'none', 'owner', 'otto', 'team', 'dba', 'risk_level', 'high',
-            'items', '[{"ci": "db", "version_after": "16"}, "host"]'::jsonb,
-            'risks', '[{"description": "it breaks", "likelihood": "low", "impact": "high"}]'::jsonb,
-            'tasks', '["step 1", {"title": "step 2", "object_kind": "schema", "object_name": "public"}]'::jsonb,
-            'checks', '["health"]'::jsonb, 'rollback_trigger', 'errors', 'rollback_plan', 'back',
-            'rollback_minutes', 5, 'affects', '["clients", "internal_staff"]'::jsonb, 'cost_planned', 12.50,
-            'attributes', '{"n": 1e400, "deep": [{"a": null}]}'::jsonb,
-            'source', 'test', 'source_key', model || ' ' || steps,
-            'planned_start', now() - interval '1 hour', 'planned_end', now() + interval '1 hour')) AS c;
-        IF model IN ('normal', 'major') THEN
-            PERFORM public.act('mona');
-            PERFORM changemgmt.waive(made, 'notice', 'agreed');
-        END IF;
-    END IF;
-    FOREACH step IN ARRAY coalesce(regexp_split_to_array(nullif(steps, ''), ' +'), '{}') LOOP
-        PERFORM public.step(made, step);
-    END LOOP;
-    PERFORM public.act('cleo');
-    PERFORM changemgmt.add_comment(made, E'a remark\twith a tab');
-    RETURN (SELECT c.status FROM changemgmt.change AS c WHERE c.id = made);
-END $$;
-
-CREATE TABLE public.way (place serial, model text, steps text);
-INSERT INTO public.way (model, steps)
-SELECT m, w FROM unnest(ARRAY['standard', 'normal', 'major', 'lean_standard', 'lean_normal', 'ours']) AS m,
-    unnest(ARRAY['', 'triage', 'hold', 'cancel', 'plan', 'plan hold', 'plan submit', 'plan submit vote', 'plan submit abstain',
-        'plan submit reject', 'plan submit defer', 'plan submit approve', 'plan submit approve schedule',
-        'plan submit approve schedule edit', 'plan submit approve revise',
-        'plan submit approve schedule start', 'plan submit approve schedule start abort',
-        'plan submit approve schedule start tasks complete', 'plan submit approve schedule start tasks complete resume_work',
-        'plan submit approve schedule start tasks complete check pass',
-        'plan submit approve schedule start tasks complete check issues',
-        'plan submit approve schedule start fail', 'plan submit approve schedule start tasks complete fail stable close',
-        'plan submit approve schedule start roll_back', 'plan submit approve schedule start tasks complete check pass roll_back',
-        'plan submit approve schedule start tasks complete roll_back stable close']) AS w
-UNION ALL
-SELECT m, w FROM unnest(ARRAY['standard', 'lean_standard', 'lean_normal', 'ours']) AS m,
-    unnest(ARRAY['plan submit approve schedule start tasks complete check pass close']) AS w
-UNION ALL
-SELECT m, w FROM unnest(ARRAY['emergency', 'lean_emergency']) AS m,
-    unnest(ARRAY['', 'abort', 'complete', 'complete pass', 'fail', 'roll_back', 'roll_back stable close', 'complete fail stable close']) AS w
-UNION ALL
-SELECT 'latent', w FROM unnest(ARRAY['', 'roll_back', 'close']) AS w;
-SELECT format('SELECT public.walk(%L, %L)', model, steps) FROM public.way ORDER BY place \gexec
-
--- what a change is connected with
-SELECT public.act('otto');
-SELECT changemgmt.copy_change(id) FROM changemgmt.change WHERE status = 'closed' AND model = 'lean_normal' LIMIT 1;
-SELECT changemgmt.link_change(a.id, relation, b.id)
-FROM (SELECT max(id) AS id FROM changemgmt.change) AS a, (SELECT min(id) AS id FROM changemgmt.change) AS b,
-    unnest(ARRAY['parent', 'depends_on', 'remediates']) AS relation;
-SELECT changemgmt.link_change(max(id), 'commit', target => 'abc123', occurred_at => now() - interval '2 days') FROM changemgmt.change;
-SELECT public.act('mona');
-SELECT changemgmt.confirm_cause('INC-4711', min(id)), changemgmt.confirm_cause('INC-4712', max(id), false)
-FROM changemgmt.change WHERE status = 'closed';
--- history from before the extension, and a draft that was deleted
-COPY changemgmt.change (id, title, model, type, status, outcome, requester_id, actual_start, actual_end, created_at) FROM stdin;
-100001	history	normal	normal	closed	successful	1	2020-01-01 10:00+00	2020-01-01 11:00+00	2019-12-24 00:00+00
-\.
-SELECT public.act('otto');
-DELETE FROM changemgmt.change WHERE id = (SELECT id FROM changemgmt.create_change('never mind'));
-EOSQL
-
-my $statuses = $s->sql(<<'EOSQL', db => 'source');
-SELECT m.key, string_agg(DISTINCT c.status, ',' ORDER BY c.status)
-FROM (SELECT DISTINCT key, definition FROM changemgmt.model WHERE retired_at IS NULL) AS m
-JOIN changemgmt.change AS c ON c.model = m.key
-GROUP BY m.key ORDER BY m.key
-EOSQL
-my $walked = 'approved,awaiting_approval,cancelled,closed,draft,implemented,in_progress,planned,rejected,rolled_back';
-my $pre_approved = $walked =~ s/awaiting_approval,|,rejected//gr;
-my $emergency = 'cancelled,closed,implemented,in_progress,rolled_back,verifying';
-is($statuses, join("\n",
-		"emergency|$emergency", "latent|closed,implemented,rolled_back", "lean_emergency|$emergency",
-		"lean_normal|$walked,verifying", "lean_standard|$pre_approved,verifying",
-		"major|$walked,scheduled,verifying", "normal|$walked,scheduled,verifying",
-		"ours|$walked,scheduled,verifying", "standard|$pre_approved,scheduled,verifying"),
+TestChanges::populate($s, 'source');
+is(TestChanges::statuses($s, 'source'), TestChanges::all_statuses(),
 	'there are changes of every model in every status that it knows');
 is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'source'), '', 'the ledger of the source is whole');
 
-my @tables = split /\n/, $s->sql(<<'EOSQL', db => 'source');
-SELECT c.oid::regclass FROM pg_class AS c
-JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_class'::regclass, c.oid, 'e')
-JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'changemgmt'
-WHERE c.relkind IN ('r', 'S') ORDER BY 1
-EOSQL
-cmp_ok(scalar(grep { /_seq$/ } @tables), '>', 10, 'sequences are compared too');
-
-# All rows of all tables; a row's line is its COPY text, so that nothing is
-# rounded or left out.
 sub content
 {
 	my ($db) = @_;
-	my %content;
-	for my $table (grep { $_ ne 'changemgmt.load' } @tables)
-	{
-		my $what = $table =~ /_seq$/ ? "SELECT last_value, is_called FROM $table" : "TABLE $table";
-		$content{$table} = join "\n", sort split /\n/, $s->sql("COPY ($what) TO STDOUT", db => $db);
-	}
-	return \%content;
+	# loads are not dumped
+	return TestChanges::content($s, $db, 'changemgmt.load');
 }
 
 my $content = content('source');
+cmp_ok(scalar(grep { /_seq$/ } keys %$content), '>', 10, 'sequences are compared too');
 is_deeply([ grep { $content->{$_} eq '' } sort keys %$content ], [],
 	'no table is empty, so that each of them is tested');
 
@@ -266,19 +58,9 @@ EOSQL
 	is($s->sql("SELECT public.act('otto')\\g /dev/null\nSELECT id FROM changemgmt.create_change('new')", db => $db),
 		$s->sql('SELECT last_value FROM changemgmt.change_id_seq', db => 'source') + 1,
 		"$how: numbers go on");
-	my $steps = $s->sql(<<'EOSQL', db => $db);
-SELECT public.step(c.id, s.step) FROM changemgmt.change AS c
-JOIN (VALUES ('draft', 'plan'), ('planned', 'submit'), ('awaiting_approval', 'approve'), ('scheduled', 'start'),
-		('rejected', 'revise'), ('verifying', 'roll_back'), ('in_progress', 'fail'), ('rolled_back', 'stable')) AS s(status, step)
-	ON s.status = c.status
-WHERE NOT c.on_hold AND c.owner_id IS NOT NULL AND c.model <> 'latent'
-  AND NOT (c.status = 'scheduled' AND c.rollback_minutes = 77) AND c.copied_from_id IS NULL
-ORDER BY c.id \g /dev/null
-SELECT public.walk('lean_standard', 'plan submit approve start tasks complete check pass close') \g /dev/null
-SELECT count(DISTINCT subject_id) > 80, count(DISTINCT event) > 6 FROM changemgmt.ledger
-WHERE recorded_at > (SELECT max(loaded_at) FROM changemgmt.load);
-EOSQL
-	is($steps, 't|t', "$how: changes go on");
+	my ($changes, $events) = split /\|/, TestChanges::go_on($s, $db);
+	cmp_ok($changes, '>', 80, "$how: changes go on");
+	cmp_ok($events, '>', 6, "$how: by every verb");
 	is($s->sqlstate("SELECT public.act('ivan'); SELECT changemgmt.start(id) FROM changemgmt.change"
 				. " WHERE status = 'scheduled' AND rollback_minutes = 77", db => $db), 'MC005',
 		"$how: an approval that was stale is stale");
