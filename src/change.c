@@ -5,6 +5,7 @@
  *
  * Columns are found by name, once a session and again when the relation's
  * description changes, so that an upgraded table may have them in any order.
+ * A table that is not upgraded yet may lack the newest.
  *
  *-------------------------------------------------------------------------
  */
@@ -115,26 +116,33 @@ static const PartColumn part_columns[] = {
 
 static CachedTable change_table = {.relation = "change"};
 static AttrNumber column_attnums[CHANGE_COLUMN_COUNT];
+static int	column_number = 0;	/* how many of them there are */
 static Bitmapset *ledger_skip = NULL;
 
 static void
-columns_find(TupleDesc desc)
+columns_find(void)
 {
 	AttrNumber	attnums[CHANGE_COLUMN_COUNT];
+	int			number = 0;
 	MemoryContext old;
 
 	cached_table_begin(&change_table);
 	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
 	{
-		attnums[i] = SPI_fnumber(desc, change_column_names[i]);
-		if (attnums[i] <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("column \"%s\" of relation \"changemgmt.change\" does not exist",
-							change_column_names[i]),
-					 errhint("The installed library needs a newer version of the extension: ALTER EXTENSION changemgmt UPDATE.")));
+		attnums[i] = get_attnum(change_table.relid, change_column_names[i]);
+		if (attnums[i] != InvalidAttrNumber)
+			number++;
 	}
+	if (number < CHANGE_COLUMN_COUNT && extension_is_current())
+		for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
+			if (attnums[i] == InvalidAttrNumber)
+				ereport(ERROR,
+						(errcode(ERRCODE_UNDEFINED_COLUMN),
+						 errmsg("column \"%s\" of relation \"changemgmt.change\" does not exist",
+								change_column_names[i]),
+						 errhint("The extension created it and needs it: ALTER TABLE took it away, and can add it again.")));
 	memcpy(column_attnums, attnums, sizeof(attnums));
+	column_number = number;
 
 	bms_free(ledger_skip);
 	ledger_skip = NULL;
@@ -151,6 +159,22 @@ change_column_attnum(ChangeColumn column)
 	return column_attnums[column];
 }
 
+bool
+change_column_exists(ChangeColumn column)
+{
+	if (!change_table.is_current)
+		columns_find();
+	return column_attnums[column] != InvalidAttrNumber;
+}
+
+int
+change_column_number(void)
+{
+	if (!change_table.is_current)
+		columns_find();
+	return column_number;
+}
+
 const Bitmapset *
 change_ledger_skip(void)
 {
@@ -164,7 +188,7 @@ change_row_read(ChangeRow *row, HeapTuple tuple, TupleDesc desc)
 	bool	   *isnull;
 
 	if (!change_table.is_current)
-		columns_find(desc);
+		columns_find();
 
 	values = palloc(desc->natts * sizeof(Datum));
 	isnull = palloc(desc->natts * sizeof(bool));
@@ -173,8 +197,10 @@ change_row_read(ChangeRow *row, HeapTuple tuple, TupleDesc desc)
 	row->desc = desc;
 	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
 	{
-		row->value[i] = values[column_attnums[i] - 1];
-		row->isnull[i] = isnull[column_attnums[i] - 1];
+		AttrNumber	attnum = column_attnums[i];
+
+		row->value[i] = attnum > 0 ? values[attnum - 1] : (Datum) 0;
+		row->isnull[i] = attnum > 0 ? isnull[attnum - 1] : true;
 	}
 	pfree(values);
 	pfree(isnull);
@@ -212,13 +238,20 @@ HeapTuple
 change_row_form(const ChangeRow *row)
 {
 	int			attnums[CHANGE_COLUMN_COUNT];
+	Datum		values[CHANGE_COLUMN_COUNT];
+	bool		isnull[CHANGE_COLUMN_COUNT];
+	int			count = 0;
 
 	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
-		attnums[i] = column_attnums[i];
-	return heap_modify_tuple_by_cols(row->tuple, row->desc,
-									 CHANGE_COLUMN_COUNT, attnums,
-									 (Datum *) row->value,
-									 (bool *) row->isnull);
+	{
+		if (column_attnums[i] == InvalidAttrNumber)
+			continue;
+		attnums[count] = column_attnums[i];
+		values[count] = row->value[i];
+		isnull[count++] = row->isnull[i];
+	}
+	return heap_modify_tuple_by_cols(row->tuple, row->desc, count, attnums,
+									 values, isnull);
 }
 
 bool
@@ -227,6 +260,8 @@ change_column_equal(const ChangeRow *a, const ChangeRow *b,
 {
 	Form_pg_attribute attribute;
 
+	if (column_attnums[column] == InvalidAttrNumber)
+		return true;
 	if (a->isnull[column] || b->isnull[column])
 		return a->isnull[column] == b->isnull[column];
 	attribute = TupleDescAttr(a->desc, column_attnums[column] - 1);

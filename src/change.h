@@ -149,7 +149,17 @@ extern void change_row_result(ChangeRow *row);
 extern HeapTuple change_row_form(const ChangeRow *row);
 extern bool change_column_equal(const ChangeRow *a, const ChangeRow *b,
 								ChangeColumn column);
+/* Of a column that exists; 0 where change_column_exists() says no. */
 extern AttrNumber change_column_attnum(ChangeColumn column);
+
+/*
+ * A table that an older version made may lack the newest columns: they read as
+ * null, and what is given for them is not stored.  Statements that name
+ * columns are written again when their number is another.
+ */
+extern bool change_column_exists(ChangeColumn column);
+extern int	change_column_number(void);
+
 /* ledger_sequence and ledger_head, which neither digest nor diff cover. */
 extern const Bitmapset *change_ledger_skip(void);
 

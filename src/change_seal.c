@@ -91,7 +91,7 @@ change_seal(const ChangeRow *row, bool schedule_sealed, uint8 *seal)
 		FieldClass	class = change_column_classes[column];
 		Oid			type;
 
-		if (row->isnull[column] ||
+		if (row->isnull[column] || !change_column_exists(column) ||
 			!(class == FIELD_PLAN ||
 			  (class == FIELD_SCHEDULE && schedule_sealed)))
 			continue;

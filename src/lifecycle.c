@@ -111,12 +111,25 @@ verb_function(Verb verb)
 	elog(ERROR, "verb %s has no function", verb_name(verb));
 }
 
-/* Write the UPDATE of a verb once, from its columns. */
+/*
+ * Write the UPDATE of a verb from its columns, once, and again after an upgrade
+ * brought new ones.
+ */
 static void
 verb_prepare(VerbFunction *function, const ChangeRow *row)
 {
+	static int	columns = 0;
 	StringInfoData sql;
 
+	if (columns != change_column_number())
+	{
+		for (size_t i = 0; i < lengthof(verb_functions); i++)
+		{
+			verb_functions[i].update.sql = NULL;
+			verb_functions[i].update.plan = NULL;
+		}
+		columns = change_column_number();
+	}
 	if (function->update.sql)
 		return;
 	initStringInfo(&sql);
@@ -128,6 +141,12 @@ verb_prepare(VerbFunction *function, const ChangeRow *row)
 		ChangeColumn column = function->columns[i];
 		const char *name = change_column_names[column];
 
+		if (!change_column_exists(column))
+		{
+			/* never looked at */
+			function->update.argtypes[i + 2] = INT8OID;
+			continue;
+		}
 		if (column == CH_status_reason)
 			appendStringInfo(&sql, ", %s = $%d", name, i + 3);
 		else

@@ -101,7 +101,7 @@ column_is_content(ChangeColumn column)
 {
 	FieldClass	class = change_column_classes[column];
 
-	return column != CH_type &&
+	return column != CH_type && change_column_exists(column) &&
 		(class == FIELD_PLAN || class == FIELD_SCHEDULE || class == FIELD_REMARK);
 }
 
@@ -110,7 +110,7 @@ column_is_creation(ChangeColumn column)
 {
 	for (size_t i = 0; i < lengthof(creation_columns); i++)
 		if (creation_columns[i] == column)
-			return true;
+			return change_column_exists(column);
 	return false;
 }
 
@@ -118,9 +118,25 @@ static int
 column_by_name(const char *name)
 {
 	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
-		if (strcmp(change_column_names[i], name) == 0)
+		if (strcmp(change_column_names[i], name) == 0 &&
+			change_column_exists(i))
 			return i;
 	return -1;
+}
+
+/*
+ * Whether a statement that names the columns is to be written, the first time
+ * and after an upgrade brought new ones.  Its old plan stays for the session.
+ */
+static bool
+is_to_write(KeptPlan *kept, int *columns)
+{
+	if (kept->sql && *columns == change_column_number())
+		return false;
+	kept->sql = NULL;
+	kept->plan = NULL;
+	*columns = change_column_number();
+	return true;
 }
 
 static bool
@@ -550,6 +566,7 @@ Datum
 create_change_from(PG_FUNCTION_ARGS)
 {
 	static KeptPlan insert = {NULL, 1, {JSONBOID}, NULL};
+	static int	insert_columns = 0;
 	Jsonb	   *document = PG_GETARG_JSONB_P(0);
 	const ChangeModel *model;
 	char	   *template;
@@ -611,7 +628,7 @@ create_change_from(PG_FUNCTION_ARGS)
 													  JsonbPGetDatum(model->plan),
 													  JsonbPGetDatum(document)));
 
-	if (insert.sql == NULL)
+	if (is_to_write(&insert, &insert_columns))
 		insert.sql = MemoryContextStrdup(TopMemoryContext,
 										 psprintf("INSERT INTO changemgmt.change (%s)"
 												  " SELECT %s FROM pg_catalog.jsonb_populate_record("
@@ -652,6 +669,7 @@ Datum
 edit_change(PG_FUNCTION_ARGS)
 {
 	static KeptPlan update = {NULL, 2, {INT8OID, JSONBOID}, NULL};
+	static int	update_columns = 0;
 	ChangeRow	row;
 	Jsonb	   *patch;
 	Datum		arguments[2];
@@ -665,7 +683,7 @@ edit_change(PG_FUNCTION_ARGS)
 				 errmsg("the patch is null")));
 	patch = PG_GETARG_JSONB_P(1);
 	check_object(patch);
-	if (update.sql == NULL)
+	if (is_to_write(&update, &update_columns))
 		update.sql = MemoryContextStrdup(TopMemoryContext,
 										 psprintf("UPDATE changemgmt.change AS c SET (%s) ="
 												  " (SELECT %s FROM pg_catalog.jsonb_populate_record(c, $2) AS r)"
@@ -692,6 +710,7 @@ Datum
 copy_change(PG_FUNCTION_ARGS)
 {
 	static KeptPlan insert = {NULL, 3, {INT8OID, TEXTOID, TEXTOID}, NULL};
+	static int	insert_columns = 0;
 	static KeptPlan copies[] = {
 		{"INSERT INTO changemgmt.change_item (change_id, ci_id, role, version_after)"
 			" SELECT $2, ci_id, role, version_after FROM changemgmt.change_item"
@@ -728,7 +747,7 @@ copy_change(PG_FUNCTION_ARGS)
 				 errmsg("the change is null")));
 	change_find(&row, PG_GETARG_INT64(0), false);
 	model = model_latest(change_text(&row, model));
-	if (insert.sql == NULL)
+	if (is_to_write(&insert, &insert_columns))
 	{
 		StringInfoData columns;
 

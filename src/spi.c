@@ -16,12 +16,20 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -58,6 +66,52 @@ relation_oid(const char *name)
 				 errmsg("relation \"changemgmt.%s\" does not exist", name),
 				 errhint("The installed library needs a newer version of the extension: ALTER EXTENSION changemgmt UPDATE.")));
 	return relid;
+}
+
+bool
+relation_exists(const char *name)
+{
+	return OidIsValid(get_relname_relid(name, schema_oid()));
+}
+
+bool
+column_exists(const char *relation, const char *column)
+{
+	Oid			relid = get_relname_relid(relation, schema_oid());
+
+	return OidIsValid(relid) &&
+		get_attnum(relid, column) != InvalidAttrNumber;
+}
+
+bool
+extension_is_current(void)
+{
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		current = false;
+
+	/* its own script is on the way from one version to the other */
+	if (creating_extension)
+		return false;
+	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum("changemgmt"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		version = heap_getattr(tuple, Anum_pg_extension_extversion,
+										   RelationGetDescr(rel), &isnull);
+
+		current = !isnull && strcmp(TextDatumGetCString(version),
+									CHANGEMGMT_VERSION) == 0;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return current;
 }
 
 /* Who owns the tables: the role that the extension's own statements run as. */

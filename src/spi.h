@@ -48,6 +48,17 @@ extern Datum spi_first_value(int column, bool *isnull);
 
 extern Oid	schema_oid(void);
 extern Oid	relation_oid(const char *name);
+
+/*
+ * The library runs with the tables of the version before, until ALTER
+ * EXTENSION changemgmt UPDATE.  What reaches a table or column that the older
+ * version lacks asks first, before its plan is prepared.
+ */
+extern bool relation_exists(const char *name);
+extern bool column_exists(const char *relation, const char *column);
+/* Whether the installed version of the extension is the library's. */
+extern bool extension_is_current(void);
+
 extern Oid	tables_owner(void);
 
 /*
