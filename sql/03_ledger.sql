@@ -23,13 +23,13 @@ CREATE TABLE changemgmt.ledger (
 );
 COMMENT ON TABLE changemgmt.ledger IS
 	'Everything that happened to a subject, one chain a subject. Written by the triggers only; never changed.';
-COMMENT ON COLUMN changemgmt.ledger.subject_kind IS 'The table of the subject: change.';
+COMMENT ON COLUMN changemgmt.ledger.subject_kind IS 'The table of the subject: change, person, board_member, site_model ...';
 COMMENT ON COLUMN changemgmt.ledger.subject_id IS 'The id of the subject.';
 COMMENT ON COLUMN changemgmt.ledger.sequence IS 'Place in the chain of the subject, from 1 without gaps.';
 COMMENT ON COLUMN changemgmt.ledger.event IS
 	'The verb of a transition, or create, edit, parts, delete.';
-COMMENT ON COLUMN changemgmt.ledger.from_status IS 'Status before; null at creation.';
-COMMENT ON COLUMN changemgmt.ledger.to_status IS 'Status after; null at deletion.';
+COMMENT ON COLUMN changemgmt.ledger.from_status IS 'Status before; null at creation, and where the subject is no change.';
+COMMENT ON COLUMN changemgmt.ledger.to_status IS 'Status after; null at deletion, and where the subject is no change.';
 COMMENT ON COLUMN changemgmt.ledger.changed IS
 	'{column: [old, new]} for each column that changed; parts under their table''s name as [{op, old, new}].';
 COMMENT ON COLUMN changemgmt.ledger.actor IS 'Who acted: changemgmt.actor, or effective_role.';
@@ -77,6 +77,18 @@ CREATE FUNCTION changemgmt.load_record() RETURNS trigger
 COMMENT ON FUNCTION changemgmt.load_record() IS
 	'Trigger: counts the rows of a COPY and records it in load.';
 
+CREATE FUNCTION changemgmt.ledger_record() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'ledger_record';
+COMMENT ON FUNCTION changemgmt.ledger_record() IS
+	'Trigger: writes what happens to the rows of a table into the ledger, a chain a row. The columns named by its arguments are withheld: that they changed is said, not from what to what.';
+
+CREATE FUNCTION changemgmt.truncate_guard() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'truncate_guard';
+COMMENT ON FUNCTION changemgmt.truncate_guard() IS
+	'Trigger: refuses TRUNCATE (MC006).';
+
 CREATE TRIGGER ledger_guard
 	BEFORE INSERT OR UPDATE OR DELETE ON changemgmt.ledger
 	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_guard();
@@ -111,5 +123,80 @@ CREATE FUNCTION changemgmt.verify_ledger(
 	AS 'MODULE_PATHNAME', 'verify_ledger';
 COMMENT ON FUNCTION changemgmt.verify_ledger(text, bigint) IS
 	'A row for each break in the chains and each row that is not what its chain recorded; none where all is well. Errors: MC008 for an unknown kind.';
+
+-- What the rooms before this one hold
+
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.site_setting
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.site_setting
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER record
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.site_setting
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_record();
+CREATE TRIGGER truncate_guard
+	BEFORE TRUNCATE ON changemgmt.site_setting
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.person
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.person
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER record
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.person
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_record('email', 'phone', 'chat');
+CREATE TRIGGER truncate_guard
+	BEFORE TRUNCATE ON changemgmt.person
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.team
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.team
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER record
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.team
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_record();
+CREATE TRIGGER truncate_guard
+	BEFORE TRUNCATE ON changemgmt.team
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.team_member
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.team_member
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER record
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.team_member
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_record();
+CREATE TRIGGER truncate_guard
+	BEFORE TRUNCATE ON changemgmt.team_member
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.board
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.board
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER record
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.board
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_record();
+CREATE TRIGGER truncate_guard
+	BEFORE TRUNCATE ON changemgmt.board
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.board_member
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.board_member
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER record
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.board_member
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_record();
+CREATE TRIGGER truncate_guard
+	BEFORE TRUNCATE ON changemgmt.board_member
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.ledger', '');

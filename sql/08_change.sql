@@ -215,12 +215,6 @@ CREATE INDEX change_actual_end_idx ON changemgmt.change (actual_end)
 CREATE INDEX change_incident_id_idx ON changemgmt.change (incident_id)
 	WHERE incident_id IS NOT NULL;
 
-CREATE FUNCTION changemgmt.truncate_guard() RETURNS trigger
-	LANGUAGE C VOLATILE PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'truncate_guard';
-COMMENT ON FUNCTION changemgmt.truncate_guard() IS
-	'Trigger: refuses TRUNCATE (MC006).';
-
 CREATE TRIGGER load_record_before
 	BEFORE INSERT ON changemgmt.change
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();

@@ -42,7 +42,6 @@
 
 PG_FUNCTION_INFO_V1(part_stamp);
 PG_FUNCTION_INFO_V1(part_changed);
-PG_FUNCTION_INFO_V1(truncate_guard);
 
 PartsTouched *parts_touched = NULL;
 
@@ -587,21 +586,5 @@ part_changed(PG_FUNCTION_ARGS)
 			first = i;
 		}
 	MemoryContextDelete(context);
-	return PointerGetDatum(NULL);
-}
-
-/* BEFORE TRUNCATE trigger of change and its parts. */
-Datum
-truncate_guard(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigdata = trigger_data(fcinfo, "truncate_guard",
-										 FOR_STATEMENT | AT_BEFORE, NULL);
-
-	ereport(ERROR,
-			(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
-			 errmsg("%s is not truncated: history is append-only",
-					RelationGetRelationName(trigdata->tg_relation)),
-			 errhint("Changes that are not wanted any more are cancelled: changemgmt.cancel()."),
-			 errtable(trigdata->tg_relation)));
 	return PointerGetDatum(NULL);
 }

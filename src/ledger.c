@@ -49,6 +49,7 @@
 
 PG_FUNCTION_INFO_V1(ledger_guard);
 PG_FUNCTION_INFO_V1(load_record);
+PG_FUNCTION_INFO_V1(truncate_guard);
 
 #define LEDGER_FORMAT "changemgmt-ledger-1"
 #define LEDGER_COLUMNS 17
@@ -556,6 +557,22 @@ load_record(PG_FUNCTION_ARGS)
 	values[7] = TimestampTzGetDatum(GetCurrentTimestamp());
 	append_row("load", LOAD_COLUMNS, values, nulls);
 	history_count = 0;
+	return PointerGetDatum(NULL);
+}
+
+/* BEFORE TRUNCATE trigger of every table whose rows have a trail. */
+Datum
+truncate_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = trigger_data(fcinfo, "truncate_guard",
+										 FOR_STATEMENT | AT_BEFORE, NULL);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
+			 errmsg("%s is not truncated: history is append-only",
+					RelationGetRelationName(trigdata->tg_relation)),
+			 errhint("Changes that are not wanted any more are cancelled: changemgmt.cancel(). Other rows can be deleted, which the ledger keeps."),
+			 errtable(trigdata->tg_relation)));
 	return PointerGetDatum(NULL);
 }
 

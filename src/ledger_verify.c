@@ -3,8 +3,10 @@
  * ledger_verify.c
  *	  Whether the chains are whole and the rows are what they recorded.
  *
- * A subject is a table of ours with the columns id, ledger_sequence and
- * ledger_head; which tables that are is asked of the catalog.  Everything is
+ * A subject is a row of a table of ours that either has the columns
+ * ledger_sequence and ledger_head (changes) or whose trigger is ledger_record;
+ * which tables that are is asked of the catalog, and of the ledger, for a
+ * trigger can be dropped.  Everything is
  * read under the snapshot of the calling query, so that a change which goes
  * on meanwhile is no problem found.
  *
@@ -40,7 +42,7 @@ typedef struct Subject
 {
 	Relation	rel;
 	const char *kind;
-	AttrNumber	sequence_attnum;
+	AttrNumber	sequence_attnum;	/* invalid where rows carry no head */
 	AttrNumber	head_attnum;
 	Bitmapset  *skip;
 	SPIPlanPtr	row_plan;
@@ -127,22 +129,25 @@ verify_row(ReturnSetInfo *result, Subject *subject, Chain *chain)
 	tuple.t_tableOid = RelationGetRelid(subject->rel);
 	tuple.t_data = header;
 
-	head = heap_getattr(&tuple, subject->sequence_attnum, desc, &isnull);
-	if (isnull || DatumGetInt64(head) != chain->sequence)
-		report(result, subject->kind, &chain->id, &chain->sequence,
-			   psprintf("the row says that entry " INT64_FORMAT " is the last",
-						isnull ? (int64) 0 : DatumGetInt64(head)));
-	head = heap_getattr(&tuple, subject->head_attnum, desc, &isnull);
-	if (!isnull)
+	if (subject->sequence_attnum != InvalidAttrNumber)
 	{
-		bytea	   *hash = DatumGetByteaPP(head);
+		head = heap_getattr(&tuple, subject->sequence_attnum, desc, &isnull);
+		if (isnull || DatumGetInt64(head) != chain->sequence)
+			report(result, subject->kind, &chain->id, &chain->sequence,
+				   psprintf("the row says that entry " INT64_FORMAT " is the last",
+							isnull ? (int64) 0 : DatumGetInt64(head)));
+		head = heap_getattr(&tuple, subject->head_attnum, desc, &isnull);
+		if (!isnull)
+		{
+			bytea	   *hash = DatumGetByteaPP(head);
 
-		isnull = VARSIZE_ANY_EXHDR(hash) != LEDGER_HASH_LENGTH ||
-			memcmp(VARDATA_ANY(hash), chain->hash, LEDGER_HASH_LENGTH) != 0;
+			isnull = VARSIZE_ANY_EXHDR(hash) != LEDGER_HASH_LENGTH ||
+				memcmp(VARDATA_ANY(hash), chain->hash, LEDGER_HASH_LENGTH) != 0;
+		}
+		if (isnull)
+			report(result, subject->kind, &chain->id, &chain->sequence,
+				   "ledger_head of the row is not the hash of the last entry");
 	}
-	if (isnull)
-		report(result, subject->kind, &chain->id, &chain->sequence,
-			   "ledger_head of the row is not the hash of the last entry");
 
 	ledger_row_digest(desc, &tuple, subject->skip, digest);
 	if (!chain->is_deleted &&
@@ -227,7 +232,7 @@ verify_entry(ReturnSetInfo *result, Subject *subject, Chain *chain,
 			   "hash does not fit the content of the entry");
 
 	chain->sequence = entry.sequence;
-	chain->is_deleted = (entry.to_status == NULL);
+	chain->is_deleted = strcmp(entry.event, "delete") == 0;
 	memcpy(chain->hash, entry.hash, LEDGER_HASH_LENGTH);
 	memcpy(chain->row_digest, entry.row_digest, LEDGER_HASH_LENGTH);
 }
@@ -252,44 +257,52 @@ verify_unchained(ReturnSetInfo *result, Subject *subject,
 	bool		isnull;
 	char	   *sql;
 
-	sql = psprintf("SELECT s.id, s.ledger_sequence FROM changemgmt.%s s "
-				   "WHERE (s.ledger_sequence OPERATOR(pg_catalog.>) 0 OR s.ledger_head IS NOT NULL) "
-				   "AND ($2 IS NULL OR s.id OPERATOR(pg_catalog.=) $2) "
-				   "AND NOT EXISTS (SELECT FROM changemgmt.ledger l "
-				   "WHERE l.subject_kind OPERATOR(pg_catalog.=) $1 "
-				   "AND l.subject_id OPERATOR(pg_catalog.=) s.id) ORDER BY s.id",
-				   quote_identifier(subject->kind));
-	if (SPI_execute_plan(prepare(sql, 2, types), arguments, nulls, true, 0) < 0)
-		elog(ERROR, "could not read changemgmt.%s", subject->kind);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	if (subject->sequence_attnum != InvalidAttrNumber)
 	{
-		int64		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
-													 SPI_tuptable->tupdesc,
-													 1, &isnull));
-		int64		sequence = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
-														   SPI_tuptable->tupdesc,
-														   2, &isnull));
+		sql = psprintf("SELECT s.id, s.ledger_sequence FROM changemgmt.%s s "
+					   "WHERE (s.ledger_sequence OPERATOR(pg_catalog.>) 0 OR s.ledger_head IS NOT NULL) "
+					   "AND ($2 IS NULL OR s.id OPERATOR(pg_catalog.=) $2) "
+					   "AND NOT EXISTS (SELECT FROM changemgmt.ledger l "
+					   "WHERE l.subject_kind OPERATOR(pg_catalog.=) $1 "
+					   "AND l.subject_id OPERATOR(pg_catalog.=) s.id) ORDER BY s.id",
+					   quote_identifier(subject->kind));
+		if (SPI_execute_plan(prepare(sql, 2, types), arguments, nulls, true, 0) < 0)
+			elog(ERROR, "could not read changemgmt.%s", subject->kind);
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			int64		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+														 SPI_tuptable->tupdesc,
+														 1, &isnull));
+			int64		sequence = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+															   SPI_tuptable->tupdesc,
+															   2, &isnull));
 
-		CHECK_FOR_INTERRUPTS();
-		report(result, subject->kind, &id, &sequence,
-			   "the row has a ledger_head, but the ledger has no entry");
+			CHECK_FOR_INTERRUPTS();
+			report(result, subject->kind, &id, &sequence,
+				   "the row has a ledger_head, but the ledger has no entry");
+		}
+		SPI_freetuptable(SPI_tuptable);
 	}
-	SPI_freetuptable(SPI_tuptable);
 
 	/* of one subject alone it can't be said whether a COPY brought it */
 	if (nulls[1] != 'n')
 		return;
-	sql = psprintf("SELECT (SELECT pg_catalog.count(*) FROM changemgmt.%s "
-				   "WHERE ledger_sequence OPERATOR(pg_catalog.=) 0) "
+	sql = psprintf("SELECT (SELECT pg_catalog.count(*) FROM changemgmt.%s s "
+				   "WHERE %s) "
 				   "OPERATOR(pg_catalog.+) "
 				   "(SELECT pg_catalog.count(*) FROM changemgmt.ledger "
 				   "WHERE subject_kind OPERATOR(pg_catalog.=) $1 "
 				   "AND sequence OPERATOR(pg_catalog.=) 1 "
-				   "AND from_status IS NOT NULL), "
+				   "AND event OPERATOR(pg_catalog.<>) 'create'), "
 				   "(SELECT COALESCE(pg_catalog.sum(row_count), 0)::pg_catalog.int8 "
 				   "FROM changemgmt.load "
 				   "WHERE relation OPERATOR(pg_catalog.=) $1)",
-				   quote_identifier(subject->kind));
+				   quote_identifier(subject->kind),
+				   subject->sequence_attnum != InvalidAttrNumber ?
+				   "ledger_sequence OPERATOR(pg_catalog.=) 0" :
+				   "NOT EXISTS (SELECT FROM changemgmt.ledger l "
+				   "WHERE l.subject_kind OPERATOR(pg_catalog.=) $1 "
+				   "AND l.subject_id OPERATOR(pg_catalog.=) s.id)");
 	if (SPI_execute_plan(prepare(sql, 2, types), arguments, nulls, true, 0) < 0)
 		elog(ERROR, "could not read changemgmt.%s", subject->kind);
 	else
@@ -415,11 +428,19 @@ verify_ledger(PG_FUNCTION_ARGS)
 								 "FROM pg_catalog.pg_class c "
 								 "WHERE c.relnamespace OPERATOR(pg_catalog.=) $1 "
 								 "AND c.relkind OPERATOR(pg_catalog.=) 'r' "
-								 "AND 3 OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) "
+								 "AND (3 OPERATOR(pg_catalog.=) (SELECT pg_catalog.count(*) "
 								 "FROM pg_catalog.pg_attribute a "
 								 "WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid "
 								 "AND a.attname OPERATOR(pg_catalog.=) "
 								 "ANY ('{id,ledger_sequence,ledger_head}'::pg_catalog.name[])) "
+								 "OR EXISTS (SELECT FROM pg_catalog.pg_trigger t "
+								 "JOIN pg_catalog.pg_proc p "
+								 "ON p.oid OPERATOR(pg_catalog.=) t.tgfoid "
+								 "WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid "
+								 "AND p.pronamespace OPERATOR(pg_catalog.=) $1 "
+								 "AND p.proname OPERATOR(pg_catalog.=) 'ledger_record') "
+								 "OR EXISTS (SELECT FROM changemgmt.ledger l "
+								 "WHERE l.subject_kind OPERATOR(pg_catalog.=) c.relname::pg_catalog.text)) "
 								 "ORDER BY c.relname",
 								 1, types),
 						 &schema, NULL, true, 0) != SPI_OK_SELECT)

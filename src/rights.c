@@ -27,6 +27,7 @@
 
 #include "compat.h"
 #include "errors.h"
+#include "person.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(duty_rights);
@@ -350,6 +351,45 @@ read_arguments(FunctionCallInfo fcinfo, char **role_name, Oid *role,
 						*role_name)));
 }
 
+/* Put a duty of a role on record, or take it off. */
+static void
+duty_record(KeptPlan *plan, const char *role_name, int duty)
+{
+	Datum		arguments[3];
+
+	if (!relation_exists("role_duty"))
+		return;
+	arguments[0] = CStringGetTextDatum(role_name);
+	arguments[1] = CStringGetTextDatum(duty_names[duty]);
+	arguments[2] = CStringGetTextDatum(actor_name());
+	kept_plan_execute(plan, arguments, NULL, 0);
+}
+
+static void
+duty_record_grant(const char *role_name, int duty)
+{
+	static KeptPlan grant = {
+		"INSERT INTO changemgmt.role_duty (role_name, duty, granted_by)"
+		" VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+		3, {TEXTOID, TEXTOID, TEXTOID}, NULL
+	};
+
+	duty_record(&grant, role_name, duty);
+}
+
+static void
+duty_record_revoke(const char *role_name, int duty)
+{
+	static KeptPlan revoke = {
+		"DELETE FROM changemgmt.role_duty"
+		" WHERE role_name OPERATOR(pg_catalog.=) $1"
+		" AND duty OPERATOR(pg_catalog.=) $2 AND $3 IS NOT NULL",
+		3, {TEXTOID, TEXTOID, TEXTOID}, NULL
+	};
+
+	duty_record(&revoke, role_name, duty);
+}
+
 /* duty_rights(): every privilege that a duty gives */
 Datum
 duty_rights(PG_FUNCTION_ARGS)
@@ -396,6 +436,7 @@ grant_role(PG_FUNCTION_ARGS)
 	for (int i = 0; i < rights.count; i++)
 		marked[i] = (rights.rights[i].duties & (1 << duty)) != 0;
 	rights_apply(&rights, marked, "GRANT", "TO", role_name);
+	duty_record_grant(role_name, duty);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -432,6 +473,8 @@ revoke_role(PG_FUNCTION_ARGS)
 			included &= of_duty || !of_other;
 			includes &= of_other || !of_duty;
 		}
+		if (included)
+			duty_record_revoke(role_name, other);
 		if (!held || included)
 			continue;
 		if (includes)

@@ -248,7 +248,7 @@ SELECT results_eq('SELECT status, outcome FROM changemgmt.change WHERE id = pg_t
 	$$VALUES ('closed', 'successful')$$, 'and it is closed');
 SELECT results_eq($$
 	SELECT event, actor, session_role = session_user, effective_role = actor FROM changemgmt.ledger
-	WHERE subject_id = pg_temp.id() AND event <> 'parts' ORDER BY sequence$$,
+	WHERE subject_kind = 'change' AND subject_id = pg_temp.id() AND event <> 'parts' ORDER BY sequence$$,
 	$$VALUES ('create', 'regress_requester', true, true), ('edit', 'regress_requester', true, true),
 		('hold', 'regress_requester', true, true), ('resume', 'regress_requester', true, true),
 		('plan', 'regress_requester', true, true), ('submit', 'regress_requester', true, true),
@@ -280,7 +280,7 @@ SELECT is(pg_temp.try('regress_integration', $$
 RESET changemgmt.actor;
 SELECT results_eq($$
 	SELECT l.actor, l.effective_role, p.login FROM changemgmt.change AS c
-	JOIN changemgmt.ledger AS l ON l.subject_id = c.id AND l.event = 'create'
+	JOIN changemgmt.ledger AS l ON l.subject_kind = 'change' AND l.subject_id = c.id AND l.event = 'create'
 	JOIN changemgmt.person AS p ON p.id = c.requester_id WHERE c.source_key = 'T1'$$,
 	$$VALUES ('regress_requester', 'regress_integration', 'regress_requester')$$,
 	'and the ledger tells both apart');

@@ -21,7 +21,7 @@ sub export
 {
 	my ($db) = @_;
 	my @files;
-	for my $table (qw(ledger change))
+	for my $table (qw(ledger change person))
 	{
 		my $file = $s->dir . "/$db-$table.jsonl";
 		TestServer::spew($file, $s->sql(<<"EOSQL", db => $db) . "\n");
@@ -82,7 +82,7 @@ for my $encoding (qw(UTF8 LATIN1))
 		'-E', $encoding, '--locale=C', '-T', 'template0', $db);
 	$s->sql("CREATE EXTENSION changemgmt;\nSELECT changemgmt.add_person('postgres');\n$history", db => $db);
 	is(verify_inside($db), '', "$encoding: the database finds no problem");
-	is(verify_outside($db), "status 0\n7 entries, 2 rows, 0 problems\n",
+	is(verify_outside($db), "status 0\n8 entries, 3 rows, 0 problems\n",
 		"$encoding: nor does a program that knows the format only");
 }
 
@@ -102,20 +102,20 @@ for my $format ('plain', 'custom')
 	is(verify_inside("restored_$format"), '', "$format dump: and is whole");
 	is($s->sql('SELECT relation, row_count FROM changemgmt.load ORDER BY 1',
 			db => "restored_$format"),
-		"change|2\nledger|7", "$format dump: the restore is recorded");
+		"change|2\nledger|8\nperson|1", "$format dump: the restore is recorded");
 }
 
 # Chains go on where they ended.
 $s->sql("UPDATE changemgmt.change SET title = 'after' WHERE id = 1", db => 'restored_plain');
-is(verify_outside('restored_plain'), "status 0\n8 entries, 2 rows, 0 problems\n",
+is(verify_outside('restored_plain'), "status 0\n9 entries, 3 rows, 0 problems\n",
 	'a restored chain goes on');
 
 # Tampering, with the triggers out of the way.
 $s->sql(<<'EOSQL', db => 'utf8');
 SET session_replication_role = replica;
 UPDATE changemgmt.change SET title = 'rewritten' WHERE id = 1;
-UPDATE changemgmt.ledger SET actor = 'somebody' WHERE subject_id = 2 AND sequence = 1;
-DELETE FROM changemgmt.ledger WHERE subject_id = 3 AND sequence = 1;
+UPDATE changemgmt.ledger SET actor = 'somebody' WHERE subject_kind = 'change' AND subject_id = 2 AND sequence = 1;
+DELETE FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = 3 AND sequence = 1;
 EOSQL
 is(verify_inside('utf8'), <<'EOS' =~ s/\n\z//r, 'the database finds what was tampered with');
 1|3|the row is not what the last entry recorded
@@ -129,12 +129,12 @@ change 1, entry 3: row_digest is wrong
 change 2, entry 1: hash is wrong
 change 3, entry 2: expected entry 1
 change 3, entry 2: previous_hash is wrong
-6 entries, 2 rows, 4 problems
+7 entries, 3 rows, 4 problems
 EOS
 
 $s->sql(<<'EOSQL', db => 'latin1');
 SET session_replication_role = replica;
-DELETE FROM changemgmt.ledger WHERE subject_id = 1;
+DELETE FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = 1;
 DELETE FROM changemgmt.change WHERE id = 2;
 INSERT INTO changemgmt.change (id, title) VALUES (9, 'from nowhere');
 EOSQL
@@ -148,7 +148,7 @@ EOS
 $s->sql("UPDATE changemgmt.change SET title = 'before the crash' WHERE id = 2", db => 'restored_custom');
 $s->kill9;
 $s->start;
-is(verify_outside('restored_custom'), "status 0\n8 entries, 2 rows, 0 problems\n",
+is(verify_outside('restored_custom'), "status 0\n9 entries, 3 rows, 0 problems\n",
 	'chains are whole after a crash');
 
 done_testing;

@@ -41,17 +41,11 @@ sub restored_is_source
 SELECT relation, row_count FROM changemgmt.load ORDER BY relation
 EOSQL
 SELECT relation, rows FROM (
-	SELECT 'approval_vote' AS relation, count(*) AS rows FROM changemgmt.approval_vote
-	UNION ALL SELECT 'change', count(*) FROM changemgmt.change
-	UNION ALL SELECT 'change_check', count(*) FROM changemgmt.change_check
-	UNION ALL SELECT 'change_comment', count(*) FROM changemgmt.change_comment
-	UNION ALL SELECT 'change_item', count(*) FROM changemgmt.change_item
-	UNION ALL SELECT 'change_link', count(*) FROM changemgmt.change_link
-	UNION ALL SELECT 'change_risk', count(*) FROM changemgmt.change_risk
-	UNION ALL SELECT 'change_task', count(*) FROM changemgmt.change_task
-	UNION ALL SELECT 'change_waiver', count(*) FROM changemgmt.change_waiver
-	UNION ALL SELECT 'ledger', count(*) FROM changemgmt.ledger
-) AS t ORDER BY relation
+	SELECT c.relname::text AS relation,
+		(xpath('//n/text()', query_to_xml(format('SELECT count(*) AS n FROM %s', c.oid::regclass), false, true, '')))[1]::text::bigint
+		AS rows
+	FROM pg_class AS c WHERE c.relnamespace = 'changemgmt'::regnamespace AND c.relkind = 'r' AND c.relname <> 'load'
+) AS t WHERE rows > 0 ORDER BY relation
 EOSQL
 
 	# the restored database goes on: each change takes a next step

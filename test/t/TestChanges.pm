@@ -24,6 +24,8 @@ SELECT changemgmt.add_board('cab', 'weekly');
 SELECT changemgmt.add_board_member('cab', login) FROM unnest(ARRAY['ann', 'ben', 'cleo']) AS login;
 SELECT changemgmt.add_board_member('cab', 'mona', 'change_manager', now() - interval '1 day', 'infinity');
 SELECT changemgmt.add_ci('host', 'host', 2);
+DO 'BEGIN CREATE ROLE regress_duty; EXCEPTION WHEN duplicate_object THEN NULL; END';
+DO $$BEGIN IF to_regclass('changemgmt.role_duty') IS NOT NULL THEN PERFORM changemgmt.grant_role('regress_duty', 'viewer'); END IF; END$$;
 SELECT changemgmt.add_ci('db', 'database', 1, 'ann', '15', '2027-11-11', depends_on => ARRAY['host']);
 SELECT changemgmt.set_setting('number_prefix', 'RFC');
 CREATE FUNCTION public.always_met(change_id bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT NULL::text';

@@ -1,0 +1,180 @@
+--
+-- ledger: what changes stand on (people, boards, models, settings ...) has a
+-- trail as well, a chain a row.
+--
+BEGIN;
+SET LOCAL search_path = public;
+SELECT no_plan();
+
+CREATE FUNCTION pg_temp.trail(kind text, id bigint, OUT event text, OUT changed jsonb) RETURNS SETOF record
+	LANGUAGE sql AS $$
+	SELECT l.event, l.changed FROM changemgmt.ledger AS l
+	WHERE l.subject_kind = trail.kind AND l.subject_id = trail.id ORDER BY l.sequence $$;
+
+-- Every table of the extension's has a trail, or is one
+
+SELECT set_eq($$
+	SELECT c.relname::text FROM pg_class AS c
+	JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+	JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'changemgmt'
+	WHERE c.relkind = 'r' AND NOT EXISTS (
+		SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+		WHERE t.tgrelid = c.oid AND p.proname IN ('ledger_record', 'part_changed', 'lifecycle_judge', 'ledger_guard'))$$,
+	ARRAY[]::text[], 'no table is without a trail');
+SELECT set_eq($$
+	SELECT c.relname::text FROM pg_class AS c JOIN pg_trigger AS t ON t.tgrelid = c.oid
+	JOIN pg_proc AS p ON p.oid = t.tgfoid WHERE p.proname = 'ledger_record'$$,
+	ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
+		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty'],
+	'these have chains of their own');
+
+-- A row's life
+
+SELECT changemgmt.add_person('regress_ann', 'Ann', email => 'ann@example.org', phone => '+1 555 0100') AS ann \gset
+UPDATE changemgmt.person SET name = 'Ann Lee' WHERE id = :ann;
+UPDATE changemgmt.person SET phone = '+1 555 0101' WHERE id = :ann;
+UPDATE changemgmt.person SET name = name WHERE id = :ann;
+DELETE FROM changemgmt.person WHERE id = :ann;
+SELECT results_eq(format('SELECT * FROM pg_temp.trail(''person'', %s)', :ann), format($$VALUES
+	('create', '{"id": [null, %1$s], "kind": [null, "internal"], "name": [null, "Ann"], "login": [null, "regress_ann"],
+		"email": [null, null], "phone": [null, null], "is_active": [null, true], "is_executive": [null, false]}'::jsonb),
+	('edit', '{"name": ["Ann", "Ann Lee"]}'),
+	('edit', '{"phone": [null, null]}'),
+	('delete', '{"id": [%1$s, null], "kind": ["internal", null], "name": ["Ann Lee", null], "login": ["regress_ann", null],
+		"email": [null, null], "phone": [null, null], "is_active": [true, null], "is_executive": [false, null]}')$$, :ann),
+	'a person is created, edited and deleted; what changes nothing is not told, contacts are not kept');
+SELECT is_empty($$SELECT FROM changemgmt.ledger WHERE changed::text LIKE '%555%' OR changed::text LIKE '%example.org%'$$,
+	'telephone numbers and addresses are nowhere in the trail');
+SELECT results_eq(format($$SELECT sequence, from_status, to_status, actor, session_role FROM changemgmt.ledger
+		WHERE subject_kind = 'person' AND subject_id = %s$$, :ann),
+	format($$SELECT n::bigint, NULL::text, NULL::text, %L::text, %L::text FROM generate_series(1, 4) AS n$$,
+		current_user, session_user), 'with who did it');
+INSERT INTO changemgmt.person (id, login, name) VALUES (:ann, 'regress_ann', 'Ann again');
+SELECT is((SELECT max(sequence) FROM changemgmt.ledger WHERE subject_kind = 'person' AND subject_id = :ann), 5::bigint,
+	'an id that is used again goes on in its chain');
+SELECT throws_ok(format('UPDATE changemgmt.person SET id = id + 1000 WHERE id = %s', :ann), 'MC006', NULL,
+	'an id is not changed');
+
+-- Every kind, by its function and by statement
+
+SELECT changemgmt.add_person('regress_bob') AS bob \gset
+SELECT changemgmt.add_team('regress team', 'regress_ann', ARRAY['regress_bob']) AS team \gset
+SELECT changemgmt.add_board('regress board') AS board \gset
+SELECT changemgmt.add_board_member('regress board', 'regress_ann', 'security') \g /dev/null
+SELECT changemgmt.add_board_member('regress board', 'regress_ann', 'change_manager') \g /dev/null
+SELECT results_eq($$SELECT event, changed - 'valid_from' - 'valid_until' - 'id' - 'board_id' - 'person_id'
+		FROM changemgmt.ledger WHERE subject_kind = 'board_member' ORDER BY sequence$$,
+	$$VALUES ('create', '{"seat": [null, "security"]}'::jsonb), ('edit', '{"seat": ["security", "change_manager"]}')$$,
+	'seats on a board: whoever could vote when, and who let them');
+SELECT results_eq($$SELECT subject_kind COLLATE "default", count(*) FROM changemgmt.ledger
+		WHERE subject_kind LIKE 'team%' OR subject_kind = 'board' GROUP BY 1 ORDER BY 1$$,
+	$$VALUES ('board', 1::bigint), ('team', 1), ('team_member', 2)$$, 'teams with their members, and boards');
+
+SELECT changemgmt.set_setting('number_prefix', 'X') \g /dev/null
+SELECT changemgmt.set_setting('number_prefix', 'Y') \g /dev/null
+SELECT changemgmt.set_setting('number_prefix', 'Y') \g /dev/null
+DELETE FROM changemgmt.site_setting;
+SELECT results_eq($$SELECT event, changed -> 'value' FROM changemgmt.ledger WHERE subject_kind = 'site_setting' ORDER BY sequence$$,
+	$$VALUES ('create', '[null, "X"]'::jsonb), ('edit', '["X", "Y"]'), ('delete', '["Y", null]')$$, 'settings');
+
+SELECT changemgmt.publish_model('regress_model', '{"base": "lean_normal"}') \g /dev/null
+SELECT changemgmt.retire_model('regress_model') \g /dev/null
+SELECT results_eq($$SELECT event, changed -> 'key' ->> 1, (changed -> 'retired_at' ->> 1) IS NOT NULL
+		FROM changemgmt.ledger WHERE subject_kind = 'site_model' ORDER BY sequence$$,
+	$$VALUES ('create', 'regress_model', false), ('edit', NULL, true)$$, 'models');
+
+CREATE FUNCTION public.regress_requirement(change_id bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT NULL::text';
+SELECT changemgmt.register_requirement('regress_asked', 'public.regress_requirement(bigint)') \g /dev/null
+DELETE FROM changemgmt.site_requirement;
+SELECT results_eq($$SELECT event FROM changemgmt.ledger WHERE subject_kind = 'site_requirement' ORDER BY sequence$$,
+	$$VALUES ('create'), ('delete')$$, 'requirements');
+
+SELECT changemgmt.add_ci('regress db') AS db \gset
+SELECT changemgmt.add_ci('regress app', depends_on => ARRAY['regress db'], tier => 1) AS app \gset
+UPDATE changemgmt.configuration_item SET tier = 3 WHERE id = :app;
+SELECT results_eq(format($$SELECT event, changed -> 'tier' FROM changemgmt.ledger
+		WHERE subject_kind = 'configuration_item' AND subject_id = %s ORDER BY sequence$$, :app),
+	$$VALUES ('create', '[null, 1]'::jsonb), ('edit', '[1, 3]')$$, 'items');
+SELECT results_eq($$SELECT event FROM changemgmt.ledger WHERE subject_kind = 'ci_dependency'$$, $$VALUES ('create')$$,
+	'what depends on what');
+
+SET LOCAL changemgmt.actor = 'regress_ann';
+SELECT id AS change FROM changemgmt.create_change(title => 'x') \gset
+SELECT changemgmt.confirm_cause('INC-1', :change) \g /dev/null
+SELECT changemgmt.confirm_cause('INC-1', :change, false) \g /dev/null
+RESET changemgmt.actor;
+SELECT results_eq($$SELECT event, changed -> 'reference' ->> 1, actor FROM changemgmt.ledger WHERE subject_kind = 'incident'$$,
+	$$VALUES ('create', 'INC-1', 'regress_ann')$$, 'incidents, with who acts');
+SELECT results_eq($$SELECT event, changed -> 'status' FROM changemgmt.ledger WHERE subject_kind = 'incident_cause' ORDER BY sequence$$,
+	$$VALUES ('create', '[null, "confirmed"]'::jsonb), ('edit', '["confirmed", "dismissed"]')$$,
+	'what was found to be the cause, and what was not');
+
+CREATE ROLE regress_duty;
+SELECT changemgmt.grant_role('regress_duty', 'requester') \g /dev/null
+SELECT changemgmt.grant_role('regress_duty', 'requester') \g /dev/null
+SELECT changemgmt.grant_role('regress_duty', 'approver') \g /dev/null
+SELECT results_eq($$SELECT duty, granted_by FROM changemgmt.role_duty WHERE role_name = 'regress_duty' ORDER BY id$$,
+	format($$VALUES ('requester', %1$L), ('approver', %1$L)$$, current_user), 'duties granted are on record');
+SELECT changemgmt.revoke_role('regress_duty', 'requester') \g /dev/null
+SELECT results_eq($$SELECT event, coalesce(changed -> 'duty' ->> 1, changed -> 'duty' ->> 0) FROM changemgmt.ledger
+		WHERE subject_kind = 'role_duty' ORDER BY recorded_at$$,
+	$$VALUES ('create', 'requester'), ('create', 'approver'), ('delete', 'requester')$$, 'and so are those taken away');
+
+-- Nothing is wrong with these chains
+
+SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'and every chain is whole');
+SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 14::bigint, 'all kinds were there');
+
+-- No way round
+
+SELECT throws_ok(format('TRUNCATE changemgmt.%I CASCADE', t), 'MC006', NULL, format('%s is not truncated', t))
+FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
+	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty']) AS t;
+INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Robert')
+	ON CONFLICT (login) DO UPDATE SET name = excluded.name;
+INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Bobby') ON CONFLICT DO NOTHING;
+MERGE INTO changemgmt.person AS p USING (VALUES ('regress_bob', 'Rob'), ('regress_cid', 'Cid')) AS v (login, name)
+	ON p.login = v.login
+	WHEN MATCHED THEN UPDATE SET name = v.name
+	WHEN NOT MATCHED THEN INSERT (login, name) VALUES (v.login, v.name);
+SELECT results_eq(format($$SELECT changed -> 'name' FROM changemgmt.ledger
+		WHERE subject_kind = 'person' AND subject_id = %s ORDER BY sequence$$, :bob),
+	$$VALUES ('[null, "regress_bob"]'::jsonb), ('["regress_bob", "Robert"]'), ('["Robert", "Rob"]')$$,
+	'ON CONFLICT and MERGE leave what they stored');
+CREATE FUNCTION pg_temp.shout() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN NEW.name := upper(NEW.name); RETURN NEW; END';
+CREATE TRIGGER zzzzzz BEFORE INSERT OR UPDATE ON changemgmt.board FOR EACH ROW EXECUTE FUNCTION pg_temp.shout();
+SELECT changemgmt.add_board('quiet') \g /dev/null
+SELECT results_eq($$SELECT changed ->> 'name' FROM changemgmt.ledger WHERE subject_kind = 'board' ORDER BY subject_id DESC LIMIT 1$$,
+	$$VALUES ('[null, "QUIET"]')$$, 'a site''s BEFORE trigger: the row as it was stored');
+SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'still whole');
+
+-- Behind the triggers' back
+
+SET LOCAL session_replication_role = replica;
+UPDATE changemgmt.board_member SET seat = 'member';
+DELETE FROM changemgmt.team_member WHERE person_id = :bob;
+INSERT INTO changemgmt.board (name) VALUES ('forged');
+SET LOCAL session_replication_role = origin;
+SELECT results_eq('SELECT subject_kind COLLATE "default", subject_id IS NULL, sequence, problem FROM changemgmt.verify_ledger() ORDER BY 1',
+	$$VALUES ('board', true, NULL::bigint, 'of 1 rows whose creation is not in the ledger only 0 came in by COPY'),
+		('board_member', false, 2, 'the row is not what the last entry recorded'),
+		('team_member', false, 1, 'the row is gone, and its deletion is not recorded')$$,
+	'a seat changed, a member gone and a board forged while triggers were off are found');
+
+-- History by COPY
+
+COPY changemgmt.team (id, name) FROM stdin;
+4711	old team
+\.
+SELECT results_eq($$SELECT row_count FROM changemgmt.load WHERE relation = 'team'$$, $$VALUES (1::bigint)$$,
+	'COPY brings history, which is recorded as a load');
+SELECT is_empty($$SELECT FROM changemgmt.ledger WHERE subject_kind = 'team' AND subject_id = 4711$$, 'not as entries');
+SELECT is_empty($$SELECT * FROM changemgmt.verify_ledger('team')$$, 'which explains the row');
+UPDATE changemgmt.team SET name = 'new team' WHERE id = 4711;
+SELECT results_eq($$SELECT * FROM pg_temp.trail('team', 4711)$$,
+	$$VALUES ('edit', '{"name": ["old team", "new team"]}'::jsonb)$$, 'from then on its trail is kept');
+SELECT is_empty($$SELECT * FROM changemgmt.verify_ledger('team')$$, 'and whole');
+
+SELECT * FROM finish();
+ROLLBACK;
