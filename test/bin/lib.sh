@@ -175,6 +175,52 @@ Please add the PostgreSQL project's packages (https://wiki.postgresql.org/wiki/A
 	check_tools
 }
 
+# Programs that some tests can use and do not need: where they are not
+# installed and apt has their package, it is unpacked below $place/extra with
+# the libraries that are missing, and a command of that name put into
+# $place/extra/bin.  Nothing is installed, so no service starts and nothing
+# stays; a test that finds no such program skips and says so.
+optional_programs() { # PROGRAM...  each named as its package
+	local program
+	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
+	for program; do
+		PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || unpack_program "$program" ||
+			say "no $program to be had; the tests that use it are skipped"
+	done
+}
+
+unpack_program() { # PROGRAM
+	local dir=$place/extra file
+	as_owner mkdir -p "$dir/deb" "$dir/bin" || return 1
+	download_package "$1" "$dir/deb" || {
+		# The lists may be empty or out of date.
+		am_root || sudo -n true 2>/dev/null || return 1
+		apt_update
+		download_package "$1" "$dir/deb"
+	} || return 1
+	for file in "$dir"/deb/*.deb; do
+		as_owner dpkg-deb -x "$file" "$dir" || return 1
+		rm -f "$file"
+	done
+	file=$(as_owner sh -c 'ls -d "$1"/usr/sbin/"$2" "$1"/usr/bin/"$2" 2>/dev/null | head -n 1' sh "$dir" "$1")
+	[ -n "$file" ] || return 1
+	as_owner sh -c 'cat >"$1" && chmod +x "$1"' sh "$dir/bin/$1" <<-EOF
+		#!/bin/sh
+		LD_LIBRARY_PATH=$dir/usr/lib/$(gcc -print-multiarch):$dir/lib/$(gcc -print-multiarch) exec $file "\$@"
+	EOF
+	as_owner "$dir/bin/$1" --version >/dev/null 2>&1 || { as_owner rm -f "$dir/bin/$1"; return 1; }
+	say "unpacked $1 for the tests (not installed)"
+}
+
+# The package and those that it needs and that are not installed in any version.
+download_package() { # PACKAGE DIRECTORY
+	local new
+	new=$(apt-get -s --no-install-recommends install "$1" 2>/dev/null |
+		sed -n 's/^Inst \([^ ]*\) (.*/\1/p') && [ -n "$new" ] || return 1
+	(cd "$2" && timeout 120 apt-get -q -o Acquire::Retries=1 -o Acquire::http::Timeout=20 \
+		download $new >/dev/null 2>&1 && chmod a+r ./*.deb)
+}
+
 can_install() {
 	am_root && return
 	command -v sudo >/dev/null ||
@@ -246,6 +292,7 @@ private_server() {
 	[ "$("$pg_config" --pkglibdir)" = "$root$lib" ] && [ "$("$pg_config" --sharedir)" = "$root$share" ] ||
 		die "$sys does not find its directories relative to itself; please use another build of PostgreSQL"
 	export PG_CONFIG=$pg_config PATH=$root$bin:$PATH
+	[ ! -d "$place/extra/bin" ] || PATH=$PATH:$place/extra/bin
 }
 
 # Build and install into the private server; everything it says goes to
