@@ -69,7 +69,7 @@ CREATE FUNCTION changemgmt.ledger_guard() RETURNS trigger
 	LANGUAGE C VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'ledger_guard';
 COMMENT ON FUNCTION changemgmt.ledger_guard() IS
-	'Trigger: refuses (MC006) every statement on ledger and load, whoever gives it, but COPY into ledger by the owner.';
+	'Trigger: refuses (MC006) every statement on ledger, load and the checkpoints, whoever gives it, but COPY by the owner into all but load.';
 
 CREATE FUNCTION changemgmt.load_record() RETURNS trigger
 	LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -114,15 +114,103 @@ CREATE FUNCTION changemgmt.row_digest(row_value record) RETURNS bytea
 COMMENT ON FUNCTION changemgmt.row_digest(record) IS
 	'SHA-256 of a row in the ledger''s encoding: for the row of a subject what ledger.row_digest of its last entry must be.';
 
+-- since 1.1
+CREATE TABLE changemgmt.ledger_checkpoint (
+	id bigint PRIMARY KEY CHECK (id > 0),
+	taken_at timestamptz NOT NULL,
+	subjects bigint NOT NULL CHECK (subjects >= 0),
+	entries bigint NOT NULL CHECK (entries >= 0),
+	root bytea NOT NULL CHECK (octet_length(root) = 32),
+	actor text NOT NULL,
+	session_role text NOT NULL,
+	effective_role text NOT NULL,
+	client_address text,
+	application text
+);
+COMMENT ON TABLE changemgmt.ledger_checkpoint IS
+	'Digests over the heads of all chains, to be kept outside as well. Written by ledger_checkpoint() only; never changed.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint.id IS 'From 1 without gaps.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint.taken_at IS 'Wall clock when the heads were read.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint.subjects IS 'How many chains there were.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint.entries IS 'How many entries they had together.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint.root IS 'Root of the Merkle tree over the heads.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint.actor IS 'Who acted: changemgmt.actor, or effective_role.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint.session_role IS 'The role that logged in.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint.effective_role IS 'The role after SET ROLE, outside of SECURITY DEFINER.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint.client_address IS 'Address of the client; null for a local socket.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint.application IS 'application_name of the session; null where it has none.';
+
+-- since 1.1
+CREATE INDEX ledger_checkpoint_root ON changemgmt.ledger_checkpoint (root);
+
+-- since 1.1
+CREATE TABLE changemgmt.ledger_checkpoint_head (
+	subject_kind text COLLATE "C" NOT NULL,
+	subject_id bigint NOT NULL,
+	checkpoint_id bigint NOT NULL,
+	sequence bigint NOT NULL CHECK (sequence >= 0),
+	hash bytea NOT NULL CHECK (octet_length(hash) = 32),
+	PRIMARY KEY (subject_kind, subject_id, checkpoint_id)
+);
+COMMENT ON TABLE changemgmt.ledger_checkpoint_head IS
+	'The heads that a checkpoint saw: a row for each chain that had moved since the checkpoint before.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint_head.subject_kind IS 'The table of the subject.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint_head.subject_id IS 'The id of the subject.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint_head.checkpoint_id IS 'The checkpoint; it holds until the next row of the subject.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint_head.sequence IS
+	'The last entry of the chain; 0 where a chain that an earlier checkpoint saw was gone.';
+COMMENT ON COLUMN changemgmt.ledger_checkpoint_head.hash IS 'hash of that entry; 32 zero bytes where the chain was gone.';
+
+CREATE TRIGGER ledger_guard
+	BEFORE INSERT OR UPDATE OR DELETE ON changemgmt.ledger_checkpoint
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_guard();
+CREATE TRIGGER ledger_guard_truncate
+	BEFORE TRUNCATE ON changemgmt.ledger_checkpoint
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.ledger_guard();
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.ledger_checkpoint
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.ledger_checkpoint
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER ledger_guard
+	BEFORE INSERT OR UPDATE OR DELETE ON changemgmt.ledger_checkpoint_head
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_guard();
+CREATE TRIGGER ledger_guard_truncate
+	BEFORE TRUNCATE ON changemgmt.ledger_checkpoint_head
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.ledger_guard();
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.ledger_checkpoint_head
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.ledger_checkpoint_head
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+
+CREATE FUNCTION changemgmt.ledger_checkpoint(
+	OUT checkpoint_id bigint, OUT taken_at timestamptz,
+	OUT subjects bigint, OUT entries bigint, OUT root text)
+	RETURNS record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'ledger_checkpoint';
+COMMENT ON FUNCTION changemgmt.ledger_checkpoint() IS
+	'Takes a checkpoint: a digest over the heads of all chains. Keep root where nobody who administers this server can write: verify_ledger(checkpoint => root) finds what was cut off or rewritten since.';
+
+CREATE FUNCTION changemgmt.merkle_root(leaves bytea[]) RETURNS bytea
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'merkle_root';
+COMMENT ON FUNCTION changemgmt.merkle_root(bytea[]) IS
+	'Root of the Merkle tree of RFC 6962 over the leaves, in their order, as checkpoints compute it. Errors: MC008 for a null leaf.';
+
 CREATE FUNCTION changemgmt.verify_ledger(
 	kind text DEFAULT NULL, id bigint DEFAULT NULL,
+	checkpoint text DEFAULT NULL,
 	OUT subject_kind text, OUT subject_id bigint, OUT sequence bigint,
 	OUT problem text)
 	RETURNS SETOF record
 	LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 	AS 'MODULE_PATHNAME', 'verify_ledger';
-COMMENT ON FUNCTION changemgmt.verify_ledger(text, bigint) IS
-	'A row for each break in the chains and each row that is not what its chain recorded; none where all is well. Errors: MC008 for an unknown kind.';
+COMMENT ON FUNCTION changemgmt.verify_ledger(text, bigint, text) IS
+	'A row for each break in the chains, each entry that is not what a checkpoint saw, and each row that is not what its chain recorded; none where all is well. Against the root of a checkpoint that was kept outside it also finds history that was rewritten as a whole. Errors: MC008 for an unknown kind and for what is no root.';
 
 -- What the rooms before this one hold
 
@@ -200,3 +288,5 @@ CREATE TRIGGER truncate_guard
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.ledger', '');
+SELECT pg_catalog.pg_extension_config_dump('changemgmt.ledger_checkpoint', '');
+SELECT pg_catalog.pg_extension_config_dump('changemgmt.ledger_checkpoint_head', '');

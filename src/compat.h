@@ -71,4 +71,11 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* From 18 a scan of an index can be counted for EXPLAIN. */
+#if PG_VERSION_NUM < 180000
+#include "access/genam.h"
+#define index_beginscan(heap, index, snapshot, instrument, nkeys, norderbys) \
+	index_beginscan(heap, index, snapshot, nkeys, norderbys)
+#endif
+
 #endif							/* CHANGEMGMT_COMPAT_H */

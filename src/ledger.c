@@ -51,7 +51,6 @@ PG_FUNCTION_INFO_V1(ledger_guard);
 PG_FUNCTION_INFO_V1(load_record);
 PG_FUNCTION_INFO_V1(truncate_guard);
 
-#define LEDGER_FORMAT "changemgmt-ledger-1"
 #define LEDGER_COLUMNS 17
 #define LOAD_COLUMNS 8
 
@@ -125,8 +124,8 @@ copy_text(char **to, const char *text)
  * Who is acting now.  The result lives until the end of the transaction: an
  * entry is sealed in one trigger and written in another.
  */
-static const LedgerIdentity *
-identity_now(void)
+const LedgerIdentity *
+ledger_identity(void)
 {
 	LedgerIdentity now;
 	KeptIdentity *kept;
@@ -233,27 +232,26 @@ ledger_entry_hash(const LedgerEntry *entry, uint8 *hash)
 void
 ledger_entry_seal(LedgerEntry *entry)
 {
-	entry->identity = identity_now();
+	entry->identity = ledger_identity();
 	ledger_entry_hash(entry, entry->hash);
 }
 
 /* --------------------------------------------------------------- writer */
 
-/*
- * Put a row straight into one of our tables and its indexes.  No trigger
- * fires and no constraint but uniqueness is checked: the callers' rows are
- * right by construction.
- */
-static void
-append_row(const char *relation, int columns, Datum *values, bool *nulls)
+struct LedgerAppender
 {
+	Relation	rel;
+	int			columns;		/* that the caller gives; others are null */
+	TupleTableSlot *slot;
+	ResultRelInfo *indexes;
+};
+
+LedgerAppender *
+ledger_append_begin(const char *relation, int columns)
+{
+	LedgerAppender *appender = palloc(sizeof(LedgerAppender));
 	Relation	rel = table_open(relation_oid(relation), RowExclusiveLock);
 	TupleDesc	desc = RelationGetDescr(rel);
-	TupleTableSlot *slot;
-	ResultRelInfo *result;
-	EState	   *estate = NULL;
-	Oid			save_userid;
-	int			save_context;
 
 	if (rel->rd_rel->relkind != RELKIND_RELATION || desc->natts < columns)
 		ereport(ERROR,
@@ -262,18 +260,11 @@ append_row(const char *relation, int columns, Datum *values, bool *nulls)
 						relation),
 				 errhint("Bring extension and library to the same version: ALTER EXTENSION changemgmt UPDATE."),
 				 errtable(rel)));
-
-	slot = table_slot_create(rel, NULL);
-	ExecClearTuple(slot);
-	memcpy(slot->tts_values, values, columns * sizeof(Datum));
-	memcpy(slot->tts_isnull, nulls, columns * sizeof(bool));
 	for (int i = columns; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
 		/* a column that a site added stays null */
-		slot->tts_values[i] = (Datum) 0;
-		slot->tts_isnull[i] = true;
 		if (att->attnotnull && !att->attisdropped)
 			ereport(ERROR,
 					(errcode(ERRCODE_NOT_NULL_VIOLATION),
@@ -282,12 +273,38 @@ append_row(const char *relation, int columns, Datum *values, bool *nulls)
 					 errhint("Drop it, or drop its NOT NULL."),
 					 errtablecol(rel, att->attnum)));
 	}
+
+	appender->rel = rel;
+	appender->columns = columns;
+	appender->slot = table_slot_create(rel, NULL);
+	appender->indexes = makeNode(ResultRelInfo);
+	appender->indexes->ri_RelationDesc = rel;
+	ExecOpenIndices(appender->indexes, false);
+	return appender;
+}
+
+void
+ledger_append_row(LedgerAppender *appender, const Datum *values,
+				  const bool *nulls)
+{
+	Relation	rel = appender->rel;
+	TupleTableSlot *slot = appender->slot;
+	ResultRelInfo *result = appender->indexes;
+	int			natts = RelationGetDescr(rel)->natts;
+	EState	   *estate = NULL;
+	Oid			save_userid;
+	int			save_context;
+
+	ExecClearTuple(slot);
+	memcpy(slot->tts_values, values, appender->columns * sizeof(Datum));
+	memcpy(slot->tts_isnull, nulls, appender->columns * sizeof(bool));
+	for (int i = appender->columns; i < natts; i++)
+	{
+		slot->tts_values[i] = (Datum) 0;
+		slot->tts_isnull[i] = true;
+	}
 	ExecStoreVirtualTuple(slot);
 	simple_table_tuple_insert(rel, slot);
-
-	result = makeNode(ResultRelInfo);
-	result->ri_RelationDesc = rel;
-	ExecOpenIndices(result, false);
 
 	GetUserIdAndSecContext(&save_userid, &save_context);
 	for (int i = 0; i < result->ri_NumIndices; i++)
@@ -303,7 +320,8 @@ append_row(const char *relation, int columns, Datum *values, bool *nulls)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("exclusion constraint \"%s\" on \"changemgmt.%s\" is not supported",
-							RelationGetRelationName(index), relation),
+							RelationGetRelationName(index),
+							RelationGetRelationName(rel)),
 					 errhint("Drop the constraint."),
 					 errtable(rel)));
 
@@ -321,6 +339,8 @@ append_row(const char *relation, int columns, Datum *values, bool *nulls)
 				!ExecQual(ExecPrepareQual(info->ii_Predicate, estate),
 						  GetPerTupleExprContext(estate)))
 				continue;
+			/* compiled into a state that goes with the row */
+			info->ii_ExpressionsState = NIL;
 		}
 		FormIndexDatum(info, slot, estate, index_values, index_nulls);
 		(void) index_insert(index, index_values, index_nulls, &slot->tts_tid,
@@ -332,20 +352,35 @@ append_row(const char *relation, int columns, Datum *values, bool *nulls)
 	SetUserIdAndSecContext(save_userid, save_context);
 	if (estate != NULL)
 		FreeExecutorState(estate);
-	ExecCloseIndices(result);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(rel, NoLock);
+}
+
+void
+ledger_append_end(LedgerAppender *appender)
+{
+	ExecCloseIndices(appender->indexes);
+	ExecDropSingleTupleTableSlot(appender->slot);
+	table_close(appender->rel, NoLock);
+	pfree(appender);
 }
 
 static void
-put_text(Datum *values, bool *nulls, int column, const char *text)
+append_row(const char *relation, int columns, Datum *values, bool *nulls)
+{
+	LedgerAppender *appender = ledger_append_begin(relation, columns);
+
+	ledger_append_row(appender, values, nulls);
+	ledger_append_end(appender);
+}
+
+void
+ledger_put_text(Datum *values, bool *nulls, int column, const char *text)
 {
 	nulls[column] = (text == NULL);
 	values[column] = text ? CStringGetTextDatum(text) : (Datum) 0;
 }
 
-static void
-put_hash(Datum *values, bool *nulls, int column, const uint8 *hash)
+void
+ledger_put_hash(Datum *values, bool *nulls, int column, const uint8 *hash)
 {
 	bytea	   *bytes = palloc(VARHDRSZ + LEDGER_HASH_LENGTH);
 
@@ -371,23 +406,23 @@ ledger_entry_write(const LedgerEntry *entry)
 									ALLOCSET_DEFAULT_SIZES);
 	oldcontext = MemoryContextSwitchTo(context);
 
-	put_text(values, nulls, 0, entry->subject_kind);
+	ledger_put_text(values, nulls, 0, entry->subject_kind);
 	values[1] = Int64GetDatum(entry->subject_id);
 	values[2] = Int64GetDatum(entry->sequence);
-	put_text(values, nulls, 3, entry->event);
-	put_text(values, nulls, 4, entry->from_status);
-	put_text(values, nulls, 5, entry->to_status);
+	ledger_put_text(values, nulls, 3, entry->event);
+	ledger_put_text(values, nulls, 4, entry->from_status);
+	ledger_put_text(values, nulls, 5, entry->to_status);
 	values[6] = JsonbPGetDatum(entry->changed);
-	put_text(values, nulls, 7, who->actor);
-	put_text(values, nulls, 8, who->session_role);
-	put_text(values, nulls, 9, who->effective_role);
-	put_text(values, nulls, 10, who->client_address);
-	put_text(values, nulls, 11, who->application);
+	ledger_put_text(values, nulls, 7, who->actor);
+	ledger_put_text(values, nulls, 8, who->session_role);
+	ledger_put_text(values, nulls, 9, who->effective_role);
+	ledger_put_text(values, nulls, 10, who->client_address);
+	ledger_put_text(values, nulls, 11, who->application);
 	values[12] = TimestampTzGetDatum(entry->recorded_at);
-	put_text(values, nulls, 13, entry->reason);
-	put_hash(values, nulls, 14, entry->row_digest);
-	put_hash(values, nulls, 15, entry->previous_hash);
-	put_hash(values, nulls, 16, entry->hash);
+	ledger_put_text(values, nulls, 13, entry->reason);
+	ledger_put_hash(values, nulls, 14, entry->row_digest);
+	ledger_put_hash(values, nulls, 15, entry->previous_hash);
+	ledger_put_hash(values, nulls, 16, entry->hash);
 	append_row("ledger", LEDGER_COLUMNS, values, nulls);
 
 	MemoryContextSwitchTo(oldcontext);
@@ -475,8 +510,8 @@ ledger_count_history(void)
 }
 
 /*
- * Trigger on ledger and load, BEFORE ROW and BEFORE TRUNCATE: refuses
- * whatever it sees but history that comes into the ledger.
+ * Trigger on ledger, checkpoints and load, BEFORE ROW and BEFORE TRUNCATE:
+ * refuses whatever it sees but history, which comes into all but load.
  */
 Datum
 ledger_guard(PG_FUNCTION_ARGS)
@@ -485,12 +520,13 @@ ledger_guard(PG_FUNCTION_ARGS)
 										 FOR_ROW | FOR_STATEMENT | AT_BEFORE,
 										 NULL);
 	Relation	rel = trigdata->tg_relation;
+	bool		is_load = strcmp(RelationGetRelationName(rel), "load") == 0;
+	bool		is_ledger = strcmp(RelationGetRelationName(rel), "ledger") == 0;
 	const char *command;
 
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 	{
-		if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
-			strcmp(RelationGetRelationName(rel), "ledger") == 0 &&
+		if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) && !is_load &&
 			ledger_is_history(trigdata))
 		{
 			ledger_count_history();
@@ -511,8 +547,10 @@ ledger_guard(PG_FUNCTION_ARGS)
 					command, get_namespace_name(RelationGetNamespace(rel)),
 					RelationGetRelationName(rel)),
 			 errdetail("Only the extension itself writes to this table, whoever asks."),
-			 strcmp(RelationGetRelationName(rel), "ledger") != 0 ?
+			 is_load ?
 			 errhint("What comes in by COPY is recorded by itself.") :
+			 !is_ledger ?
+			 errhint("ledger_checkpoint() takes a checkpoint. The owner restores saved ones with COPY.") :
 			 strcmp(command, "INSERT") == 0 ?
 			 errhint("What happens to a change is recorded by itself. The owner restores saved rows of the ledger with COPY.") :
 			 errhint("A correction is a step of its own: change the subject, and give the reason."),
@@ -546,14 +584,14 @@ load_record(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 
 	/* columns in the order of sql/03_ledger.sql */
-	who = identity_now();
+	who = ledger_identity();
 	values[0] = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
-	put_text(values, nulls, 1, RelationGetRelationName(trigdata->tg_relation));
+	ledger_put_text(values, nulls, 1, RelationGetRelationName(trigdata->tg_relation));
 	values[2] = Int64GetDatum(history_count);
-	put_text(values, nulls, 3, who->session_role);
-	put_text(values, nulls, 4, who->effective_role);
-	put_text(values, nulls, 5, who->client_address);
-	put_text(values, nulls, 6, who->application);
+	ledger_put_text(values, nulls, 3, who->session_role);
+	ledger_put_text(values, nulls, 4, who->effective_role);
+	ledger_put_text(values, nulls, 5, who->client_address);
+	ledger_put_text(values, nulls, 6, who->application);
 	values[7] = TimestampTzGetDatum(GetCurrentTimestamp());
 	append_row("load", LOAD_COLUMNS, values, nulls);
 	history_count = 0;

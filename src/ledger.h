@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #define LEDGER_HASH_LENGTH 32
+#define LEDGER_FORMAT "changemgmt-ledger-1"
 
 /* One row of the ledger before it is written. */
 typedef struct LedgerEntry
@@ -75,6 +76,47 @@ extern void ledger_entry_seal(LedgerEntry *entry);
 /* Store an entry that was sealed in this transaction. */
 extern void ledger_entry_write(const LedgerEntry *entry);
 extern void ledger_entry_hash(const LedgerEntry *entry, uint8 *hash);
+
+/*
+ * Puts rows straight into one of our tables and its indexes, past SQL.  No
+ * trigger fires and no constraint but uniqueness is checked: the rows are
+ * right by construction.  Lives in the context in which it is begun.
+ */
+typedef struct LedgerAppender LedgerAppender;
+
+extern LedgerAppender *ledger_append_begin(const char *relation, int columns);
+extern void ledger_append_row(LedgerAppender *appender, const Datum *values,
+							  const bool *nulls);
+extern void ledger_append_end(LedgerAppender *appender);
+
+/* Columns of such rows, allocated in the current context. */
+extern void ledger_put_text(Datum *values, bool *nulls, int column,
+							const char *text);
+extern void ledger_put_hash(Datum *values, bool *nulls, int column,
+							const uint8 *hash);
+
+/* Who is acting now; lives until the end of the transaction. */
+extern const LedgerIdentity *ledger_identity(void);
+
+/* Checkpoints (ledger_checkpoint.c); all read under the active snapshot. */
+
+/* What a checkpoint comes to. */
+typedef struct LedgerCheckpoint
+{
+	int64		id;				/* 0: there is none */
+	int64		subjects;
+	int64		entries;
+	uint8		root[LEDGER_HASH_LENGTH];
+} LedgerCheckpoint;
+
+/* The library also serves an extension that has no checkpoints yet. */
+extern bool ledger_has_checkpoints(void);
+/* The same, computed from the heads that are stored for checkpoint "id". */
+extern void ledger_checkpoint_compute(int64 id, LedgerCheckpoint *computed);
+/* The kinds of subjects that a table with a key like the ledger's names. */
+extern List *ledger_kinds(const char *relation, List *kinds);
+/* Root in hex; MC008 where it is none. */
+extern void ledger_root_parse(const char *text, uint8 *root);
 
 /*
  * Whether the row or statement that fired this trigger comes in by the door

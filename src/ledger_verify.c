@@ -3,12 +3,13 @@
  * ledger_verify.c
  *	  Whether the chains are whole and the rows are what they recorded.
  *
- * A subject is a row of a table of ours that either has the columns
- * ledger_sequence and ledger_head (changes) or whose trigger is ledger_record;
- * which tables that are is asked of the catalog, and of the ledger, for a
- * trigger can be dropped.  Everything is
- * read under the snapshot of the calling query, so that a change which goes
- * on meanwhile is no problem found.
+ * A kind of subjects is a table of ours.  Rows with the columns
+ * ledger_sequence and ledger_head (changes) know where their chain ends; the
+ * rows of other kinds have the trigger ledger_record, and only their digest is
+ * compared.  Which kinds there are is asked of the catalog, and of the ledger
+ * and the checkpoints, for a trigger can be dropped.  Everything is read under
+ * the snapshot of the calling query, so that a change which goes on meanwhile
+ * is no problem found.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -37,15 +39,43 @@ PG_FUNCTION_INFO_V1(row_digest);
 
 #define BATCH 1000
 
-/* A table of subjects, open while it is verified. */
+/*
+ * The columns of an entry as they are read here: the first ones in the order
+ * in which the hash covers them, docs/ledger.md.
+ */
+enum EntryColumn
+{
+	EN_PREVIOUS_HASH,
+	EN_SUBJECT_KIND,
+	EN_SUBJECT_ID,
+	EN_SEQUENCE,
+	EN_EVENT,
+	EN_ROW_DIGEST = 15,
+	EN_HASH,
+	EN_COUNT
+};
+
+#define ENTRY_COLUMNS "previous_hash, subject_kind, subject_id, sequence, " \
+	"event, from_status, to_status, changed, actor, session_role, " \
+	"effective_role, client_address, application, recorded_at, reason, " \
+	"row_digest, hash"
+
+static const Oid entry_types[EN_COUNT] = {
+	BYTEAOID, TEXTOID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
+	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID,
+	BYTEAOID, BYTEAOID
+};
+
+/* A kind of subjects while it is verified. */
 typedef struct Subject
 {
-	Relation	rel;
+	Relation	rel;			/* NULL: there is no such table */
 	const char *kind;
-	AttrNumber	sequence_attnum;	/* invalid where rows carry no head */
+	AttrNumber	sequence_attnum;	/* 0: the rows don't know their chain */
 	AttrNumber	head_attnum;
 	Bitmapset  *skip;
 	SPIPlanPtr	row_plan;
+	StringInfoData buffer;		/* of what is hashed */
 } Subject;
 
 /* Where in the ledger we are. */
@@ -57,6 +87,20 @@ typedef struct Chain
 	uint8		hash[LEDGER_HASH_LENGTH];
 	uint8		row_digest[LEDGER_HASH_LENGTH];
 } Chain;
+
+/* The heads that checkpoints saw, in the order of the chains. */
+typedef struct Heads
+{
+	Portal		portal;			/* NULL: none are left */
+	SPITupleTable *table;
+	uint64		count;
+	uint64		next;
+	/* the one that we are at */
+	int64		id;
+	int64		sequence;
+	int64		checkpoint;
+	Datum		hash;
+} Heads;
 
 static const uint8 no_hash[LEDGER_HASH_LENGTH] = {0};
 
@@ -93,19 +137,28 @@ head_columns(Oid relid)
 	return columns;
 }
 
+static bool
+is_hash(Datum value, bool isnull, const uint8 *hash)
+{
+	bytea	   *bytes = isnull ? NULL : DatumGetByteaPP(value);
+
+	return bytes != NULL && VARSIZE_ANY_EXHDR(bytes) == LEDGER_HASH_LENGTH &&
+		memcmp(VARDATA_ANY(bytes), hash, LEDGER_HASH_LENGTH) == 0;
+}
+
 /* Compare the row of a subject with the end of its chain. */
 static void
 verify_row(ReturnSetInfo *result, Subject *subject, Chain *chain)
 {
 	Datum		argument = Int64GetDatum(chain->id);
-	TupleDesc	desc = RelationGetDescr(subject->rel);
+	TupleDesc	desc;
 	HeapTupleHeader header;
 	HeapTupleData tuple;
 	uint8		digest[LEDGER_HASH_LENGTH];
 	Datum		head;
 	bool		isnull;
 
-	if (chain->sequence == 0)
+	if (chain->sequence == 0 || subject->rel == NULL)
 		return;
 	if (SPI_execute_plan(subject->row_plan, &argument, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read changemgmt.%s", subject->kind);
@@ -121,6 +174,7 @@ verify_row(ReturnSetInfo *result, Subject *subject, Chain *chain)
 		report(result, subject->kind, &chain->id, &chain->sequence,
 			   "the row is there, but its deletion is recorded");
 
+	desc = RelationGetDescr(subject->rel);
 	header = DatumGetHeapTupleHeader(SPI_getbinval(SPI_tuptable->vals[0],
 												   SPI_tuptable->tupdesc,
 												   1, &isnull));
@@ -136,15 +190,11 @@ verify_row(ReturnSetInfo *result, Subject *subject, Chain *chain)
 			report(result, subject->kind, &chain->id, &chain->sequence,
 				   psprintf("the row says that entry " INT64_FORMAT " is the last",
 							isnull ? (int64) 0 : DatumGetInt64(head)));
+	}
+	if (subject->head_attnum != InvalidAttrNumber)
+	{
 		head = heap_getattr(&tuple, subject->head_attnum, desc, &isnull);
-		if (!isnull)
-		{
-			bytea	   *hash = DatumGetByteaPP(head);
-
-			isnull = VARSIZE_ANY_EXHDR(hash) != LEDGER_HASH_LENGTH ||
-				memcmp(VARDATA_ANY(hash), chain->hash, LEDGER_HASH_LENGTH) != 0;
-		}
-		if (isnull)
+		if (!is_hash(head, isnull, chain->hash))
 			report(result, subject->kind, &chain->id, &chain->sequence,
 				   "ledger_head of the row is not the hash of the last entry");
 	}
@@ -157,84 +207,156 @@ verify_row(ReturnSetInfo *result, Subject *subject, Chain *chain)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-static char *
-text_column(HeapTuple tuple, TupleDesc desc, int column)
-{
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, column, desc, &isnull);
-
-	return isnull ? NULL : TextDatumGetCString(value);
-}
-
+/* What is no hash becomes 32 zero bytes, which no content has. */
 static void
-hash_column(HeapTuple tuple, TupleDesc desc, int column, uint8 *hash)
+copy_hash(Datum value, bool isnull, uint8 *hash)
 {
-	bool		isnull;
-	bytea	   *bytes = DatumGetByteaPP(heap_getattr(tuple, column, desc,
-													 &isnull));
+	bytea	   *bytes = isnull ? NULL : DatumGetByteaPP(value);
 
 	/* a CHECK sees to the length, but that can be dropped */
-	memset(hash, 0, LEDGER_HASH_LENGTH);
-	memcpy(hash, VARDATA_ANY(bytes),
-		   Min(VARSIZE_ANY_EXHDR(bytes), LEDGER_HASH_LENGTH));
+	if (bytes != NULL && VARSIZE_ANY_EXHDR(bytes) == LEDGER_HASH_LENGTH)
+		memcpy(hash, VARDATA_ANY(bytes), LEDGER_HASH_LENGTH);
+	else
+		memset(hash, 0, LEDGER_HASH_LENGTH);
 }
 
-/* One row of the ledger; the columns are those of the query below. */
+/*
+ * ledger_entry_hash() of an entry as it stands in the table, without taking
+ * its columns apart.
+ */
 static void
-verify_entry(ReturnSetInfo *result, Subject *subject, Chain *chain,
-			 HeapTuple tuple, TupleDesc desc)
+entry_hash(StringInfo buf, const Datum *values, const bool *nulls, uint8 *hash)
 {
-	LedgerEntry entry = {0};
-	LedgerIdentity identity;
-	uint8		hash[LEDGER_HASH_LENGTH];
+	resetStringInfo(buf);
+	canonical_append_text(buf, LEDGER_FORMAT);
+	for (int i = 0; i < EN_HASH; i++)
+	{
+		if (entry_types[i] == BYTEAOID && !nulls[i])
+		{
+			/* the bytes themselves, not hex */
+			bytea	   *bytes = DatumGetByteaPP(values[i]);
+
+			canonical_append_bytes(buf, VARDATA_ANY(bytes),
+								   VARSIZE_ANY_EXHDR(bytes));
+		}
+		else
+			canonical_append_value(buf, entry_types[i], values[i], nulls[i]);
+	}
+	canonical_digest(buf, hash);
+}
+
+/* Go to the next head. */
+static void
+heads_next(Heads *heads)
+{
+	HeapTuple	tuple;
+	TupleDesc	desc;
 	bool		isnull;
 
-	entry.subject_kind = subject->kind;
-	entry.subject_id = DatumGetInt64(heap_getattr(tuple, 1, desc, &isnull));
-	entry.sequence = DatumGetInt64(heap_getattr(tuple, 2, desc, &isnull));
-	entry.event = text_column(tuple, desc, 3);
-	entry.from_status = text_column(tuple, desc, 4);
-	entry.to_status = text_column(tuple, desc, 5);
-	entry.changed = DatumGetJsonbP(heap_getattr(tuple, 6, desc, &isnull));
-	identity.actor = text_column(tuple, desc, 7);
-	identity.session_role = text_column(tuple, desc, 8);
-	identity.effective_role = text_column(tuple, desc, 9);
-	identity.client_address = text_column(tuple, desc, 10);
-	identity.application = text_column(tuple, desc, 11);
-	entry.recorded_at = DatumGetTimestampTz(heap_getattr(tuple, 12, desc, &isnull));
-	entry.reason = text_column(tuple, desc, 13);
-	hash_column(tuple, desc, 14, entry.row_digest);
-	hash_column(tuple, desc, 15, entry.previous_hash);
-	hash_column(tuple, desc, 16, entry.hash);
-	entry.identity = &identity;
+	if (heads->next >= heads->count)
+	{
+		if (heads->table != NULL)
+			SPI_freetuptable(heads->table);
+		SPI_cursor_fetch(heads->portal, true, BATCH);
+		heads->table = SPI_tuptable;
+		heads->count = SPI_processed;
+		heads->next = 0;
+		if (heads->count == 0)
+		{
+			SPI_freetuptable(heads->table);
+			SPI_cursor_close(heads->portal);
+			heads->portal = NULL;
+			return;
+		}
+	}
+	tuple = heads->table->vals[heads->next++];
+	desc = heads->table->tupdesc;
+	heads->id = DatumGetInt64(heap_getattr(tuple, 1, desc, &isnull));
+	heads->sequence = DatumGetInt64(heap_getattr(tuple, 2, desc, &isnull));
+	heads->checkpoint = DatumGetInt64(heap_getattr(tuple, 3, desc, &isnull));
+	heads->hash = heap_getattr(tuple, 4, desc, &isnull);
+	if (isnull)
+		heads->hash = (Datum) 0;
+}
 
-	if (chain->sequence == 0 || entry.subject_id != chain->id)
+/*
+ * The heads up to an entry: those before it have no entry, and those of it
+ * must have its hash.  "values" is NULL after the last entry.
+ */
+static void
+verify_heads(ReturnSetInfo *result, Subject *subject, Heads *heads,
+			 const Datum *values, const uint8 *hash)
+{
+	while (heads->portal != NULL)
+	{
+		int64		id = values ? DatumGetInt64(values[EN_SUBJECT_ID]) : 0;
+		int64		sequence = values ? DatumGetInt64(values[EN_SEQUENCE]) : 0;
+
+		CHECK_FOR_INTERRUPTS();
+		if (values == NULL || heads->id < id ||
+			(heads->id == id && heads->sequence < sequence))
+			report(result, subject->kind, &heads->id, &heads->sequence,
+				   psprintf("entry " INT64_FORMAT ", which checkpoint " INT64_FORMAT " saw, is missing",
+							heads->sequence, heads->checkpoint));
+		else if (heads->id > id || heads->sequence > sequence)
+			break;
+		else if (!is_hash(heads->hash, heads->hash == (Datum) 0, hash))
+			report(result, subject->kind, &heads->id, &heads->sequence,
+				   psprintf("hash is not the one that checkpoint " INT64_FORMAT " saw",
+							heads->checkpoint));
+		heads_next(heads);
+	}
+}
+
+/* One row of the ledger; the columns are ENTRY_COLUMNS. */
+static void
+verify_entry(ReturnSetInfo *result, Subject *subject, Chain *chain,
+			 Heads *heads, HeapTuple tuple, TupleDesc desc)
+{
+	Datum		values[EN_COUNT];
+	bool		nulls[EN_COUNT];
+	uint8		stored[LEDGER_HASH_LENGTH];
+	uint8		computed[LEDGER_HASH_LENGTH];
+	text	   *event;
+	int64		id;
+	int64		sequence;
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	id = DatumGetInt64(values[EN_SUBJECT_ID]);
+	sequence = DatumGetInt64(values[EN_SEQUENCE]);
+	copy_hash(values[EN_HASH], nulls[EN_HASH], stored);
+
+	if (chain->sequence == 0 || id != chain->id)
 	{
 		verify_row(result, subject, chain);
-		chain->id = entry.subject_id;
+		chain->id = id;
 		chain->sequence = 0;
 		memcpy(chain->hash, no_hash, LEDGER_HASH_LENGTH);
 	}
 
-	if (entry.sequence != chain->sequence + 1)
-		report(result, subject->kind, &entry.subject_id, &entry.sequence,
-			   entry.sequence == chain->sequence + 2 ?
+	if (sequence != chain->sequence + 1)
+		report(result, subject->kind, &id, &sequence,
+			   sequence == chain->sequence + 2 ?
 			   psprintf("entry " INT64_FORMAT " is missing",
 						chain->sequence + 1) :
 			   psprintf("entries " INT64_FORMAT " to " INT64_FORMAT " are missing",
-						chain->sequence + 1, entry.sequence - 1));
-	if (memcmp(entry.previous_hash, chain->hash, LEDGER_HASH_LENGTH) != 0)
-		report(result, subject->kind, &entry.subject_id, &entry.sequence,
+						chain->sequence + 1, sequence - 1));
+	if (!is_hash(values[EN_PREVIOUS_HASH], nulls[EN_PREVIOUS_HASH],
+				 chain->hash))
+		report(result, subject->kind, &id, &sequence,
 			   "previous_hash is not the hash of the entry before");
-	ledger_entry_hash(&entry, hash);
-	if (memcmp(entry.hash, hash, LEDGER_HASH_LENGTH) != 0)
-		report(result, subject->kind, &entry.subject_id, &entry.sequence,
+	entry_hash(&subject->buffer, values, nulls, computed);
+	if (memcmp(stored, computed, LEDGER_HASH_LENGTH) != 0)
+		report(result, subject->kind, &id, &sequence,
 			   "hash does not fit the content of the entry");
+	verify_heads(result, subject, heads, values, stored);
 
-	chain->sequence = entry.sequence;
-	chain->is_deleted = strcmp(entry.event, "delete") == 0;
-	memcpy(chain->hash, entry.hash, LEDGER_HASH_LENGTH);
-	memcpy(chain->row_digest, entry.row_digest, LEDGER_HASH_LENGTH);
+	event = nulls[EN_EVENT] ? NULL : DatumGetTextPP(values[EN_EVENT]);
+	chain->sequence = sequence;
+	chain->is_deleted = event != NULL && VARSIZE_ANY_EXHDR(event) == 6 &&
+		memcmp(VARDATA_ANY(event), "delete", 6) == 0;
+	memcpy(chain->hash, stored, LEDGER_HASH_LENGTH);
+	copy_hash(values[EN_ROW_DIGEST], nulls[EN_ROW_DIGEST], chain->row_digest);
 }
 
 static SPIPlanPtr
@@ -319,45 +441,76 @@ verify_unchained(ReturnSetInfo *result, Subject *subject,
 	SPI_freetuptable(SPI_tuptable);
 }
 
+/* The table of a kind, if it is one of ours whose rows have an id. */
+static Oid
+subject_table(const char *kind)
+{
+	Oid			relid = get_relname_relid(kind, schema_oid());
+	AttrNumber	id;
+
+	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION)
+		return InvalidOid;
+	id = get_attnum(relid, "id");
+	if (id == InvalidAttrNumber || get_atttype(relid, id) != INT8OID)
+		return InvalidOid;
+	return relid;
+}
+
 /* All chains of one kind; $1 is the kind, $2 the id or null. */
 static void
-verify_kind(ReturnSetInfo *result, Oid relid, const char *kind,
-			Datum id, bool id_isnull)
+verify_kind(ReturnSetInfo *result, const char *kind, Datum id, bool id_isnull)
 {
 	Oid			types[] = {TEXTOID, INT8OID};
 	Oid			row_types[] = {INT8OID};
+	Oid			relid = subject_table(kind);
 	Datum		arguments[2];
 	const char *nulls = id_isnull ? " n" : "  ";
-	Subject		subject;
+	Subject		subject = {0};
 	Chain		chain = {0};
+	Heads		heads = {0};
 	Portal		portal;
 	MemoryContext batch;
 
-	subject.rel = table_open(relid, AccessShareLock);
 	subject.kind = kind;
-	subject.sequence_attnum = get_attnum(relid, "ledger_sequence");
-	subject.head_attnum = get_attnum(relid, "ledger_head");
-	subject.skip = head_columns(relid);
-	subject.row_plan = prepare(psprintf("SELECT s FROM changemgmt.%s s "
-										"WHERE s.id OPERATOR(pg_catalog.=) $1",
-										quote_identifier(kind)),
-							   1, row_types);
+	initStringInfo(&subject.buffer);
+	if (OidIsValid(relid))
+	{
+		subject.rel = table_open(relid, AccessShareLock);
+		subject.sequence_attnum = get_attnum(relid, "ledger_sequence");
+		subject.head_attnum = get_attnum(relid, "ledger_head");
+		subject.skip = head_columns(relid);
+		subject.row_plan = prepare(psprintf("SELECT s FROM changemgmt.%s s "
+											"WHERE s.id OPERATOR(pg_catalog.=) $1",
+											quote_identifier(kind)),
+								   1, row_types);
+	}
+	else
+		report(result, kind, NULL, NULL,
+			   "there is no table of this kind, and so no row to compare with");
 
 	arguments[0] = CStringGetTextDatum(kind);
 	arguments[1] = id;
 	portal = SPI_cursor_open(NULL,
-							 prepare("SELECT subject_id, sequence, event, "
-									 "from_status, to_status, changed, actor, "
-									 "session_role, effective_role, "
-									 "client_address, application, "
-									 "recorded_at, reason, row_digest, "
-									 "previous_hash, hash "
+							 prepare("SELECT " ENTRY_COLUMNS " "
 									 "FROM changemgmt.ledger "
 									 "WHERE subject_kind OPERATOR(pg_catalog.=) $1 "
 									 "AND ($2 IS NULL OR subject_id OPERATOR(pg_catalog.=) $2) "
 									 "ORDER BY subject_id, sequence",
 									 2, types),
 							 arguments, nulls, true);
+	if (ledger_has_checkpoints())
+	{
+		heads.portal = SPI_cursor_open(NULL,
+									   prepare("SELECT subject_id, sequence, checkpoint_id, hash "
+											   "FROM changemgmt.ledger_checkpoint_head "
+											   "WHERE subject_kind OPERATOR(pg_catalog.=) $1 "
+											   "AND ($2 IS NULL OR subject_id OPERATOR(pg_catalog.=) $2) "
+											   "AND sequence OPERATOR(pg_catalog.>) 0 "
+											   "ORDER BY subject_id, sequence, checkpoint_id",
+											   2, types),
+									   arguments, nulls, true);
+		heads_next(&heads);
+	}
 
 	batch = AllocSetContextCreate(CurrentMemoryContext,
 								  "changemgmt verify_ledger",
@@ -377,7 +530,7 @@ verify_kind(ReturnSetInfo *result, Oid relid, const char *kind,
 		for (uint64 i = 0; i < count; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			verify_entry(result, &subject, &chain, table->vals[i],
+			verify_entry(result, &subject, &chain, &heads, table->vals[i],
 						 table->tupdesc);
 		}
 		MemoryContextSwitchTo(oldcontext);
@@ -385,46 +538,123 @@ verify_kind(ReturnSetInfo *result, Oid relid, const char *kind,
 		SPI_freetuptable(table);
 	}
 	verify_row(result, &subject, &chain);
+	verify_heads(result, &subject, &heads, NULL, NULL);
 	SPI_cursor_close(portal);
 	MemoryContextDelete(batch);
 
-	verify_unchained(result, &subject, arguments, nulls);
-	table_close(subject.rel, AccessShareLock);
+	if (subject.rel != NULL)
+	{
+		verify_unchained(result, &subject, arguments, nulls);
+		table_close(subject.rel, AccessShareLock);
+	}
+	pfree(subject.buffer.data);
+}
+
+/* A problem of the checkpoints themselves. */
+static void
+report_checkpoint(ReturnSetInfo *result, const int64 *id, const char *problem)
+{
+	report(result, "ledger_checkpoint", id, NULL, problem);
+}
+
+/* Whether a stored checkpoint is what its heads come to. */
+static void
+verify_checkpoint(ReturnSetInfo *result, const LedgerCheckpoint *stored)
+{
+	LedgerCheckpoint computed;
+
+	ledger_checkpoint_compute(stored->id, &computed);
+	if (memcmp(computed.root, stored->root, LEDGER_HASH_LENGTH) != 0)
+		report_checkpoint(result, &stored->id,
+						  "the heads that are kept for it do not give its root");
+	else if (computed.subjects != stored->subjects ||
+			 computed.entries != stored->entries)
+		report_checkpoint(result, &stored->id,
+						  psprintf("its root has " INT64_FORMAT " subjects and " INT64_FORMAT " entries, not " INT64_FORMAT " and " INT64_FORMAT,
+								   computed.subjects, computed.entries,
+								   stored->subjects, stored->entries));
 }
 
 /*
- * verify_ledger(kind text DEFAULT NULL, id bigint DEFAULT NULL): a row for
- * each problem.  Reads as the owner of the tables, for what is told of them
- * is only where something is wrong.
+ * The checkpoints: the one with the root that was given, else (where all is
+ * verified) the newest; and that none is missing.
  */
-Datum
-verify_ledger(PG_FUNCTION_ARGS)
+static void
+verify_checkpoints(ReturnSetInfo *result, bytea *root, bool is_whole)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *kind = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Datum		id = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
+	Oid			types[] = {BYTEAOID};
+	Datum		argument = PointerGetDatum(root);
+	LedgerCheckpoint stored = {0};
+	bool		isnull;
+
+	if (root != NULL || is_whole)
+	{
+		if (SPI_execute_plan(prepare("SELECT id, subjects, entries, root "
+									 "FROM changemgmt.ledger_checkpoint "
+									 "WHERE $1 IS NULL OR root OPERATOR(pg_catalog.=) $1 "
+									 "ORDER BY id DESC LIMIT 1",
+									 1, types),
+							 &argument, root ? " " : "n", true, 1) != SPI_OK_SELECT)
+			elog(ERROR, "could not read changemgmt.ledger_checkpoint");
+		if (SPI_processed > 0)
+		{
+			stored.id = DatumGetInt64(spi_first_value(1, &isnull));
+			stored.subjects = DatumGetInt64(spi_first_value(2, &isnull));
+			stored.entries = DatumGetInt64(spi_first_value(3, &isnull));
+			argument = spi_first_value(4, &isnull);
+			copy_hash(argument, isnull, stored.root);
+			verify_checkpoint(result, &stored);
+		}
+		else if (root != NULL)
+			report_checkpoint(result, NULL, "no checkpoint has this root");
+		SPI_freetuptable(SPI_tuptable);
+	}
+	if (!is_whole)
+		return;
+
+	if (SPI_execute_plan(prepare("SELECT c.id FROM changemgmt.ledger_checkpoint c "
+								 "WHERE c.id OPERATOR(pg_catalog.>) 1 "
+								 "AND NOT EXISTS (SELECT FROM changemgmt.ledger_checkpoint p "
+								 "WHERE p.id OPERATOR(pg_catalog.=) (c.id OPERATOR(pg_catalog.-) 1)) "
+								 "ORDER BY c.id",
+								 0, NULL),
+						 NULL, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read changemgmt.ledger_checkpoint");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		int64		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+													 SPI_tuptable->tupdesc,
+													 1, &isnull));
+
+		report_checkpoint(result, &id, "the checkpoint before it is missing");
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static int
+compare_kinds(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/*
+ * The kinds of subjects: the tables whose rows know their chain or are
+ * recorded, and what else the ledger or a checkpoint names.  In order, each
+ * once.
+ */
+static List *
+subject_kinds(void)
+{
 	Oid			types[] = {OIDOID};
 	Datum		schema = ObjectIdGetDatum(schema_oid());
-	SPITupleTable *tables;
-	uint64		count;
-	bool		found = false;
-	Oid			save_userid;
-	int			save_context;
+	List	   *kinds;
+	List	   *unique = NIL;
+	ListCell   *cell;
 
-	if (kind == NULL && !PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
-				 errmsg("an id needs the kind of subject beside it"),
-				 errhint("For a change: verify_ledger('change', 42).")));
-
-	InitMaterializedSRF(fcinfo, 0);
-	SPI_connect();
-	GetUserIdAndSecContext(&save_userid, &save_context);
-	SetUserIdAndSecContext(tables_owner(),
-						   save_context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION);
-
-	if (SPI_execute_plan(prepare("SELECT c.oid, c.relname::pg_catalog.text "
+	kinds = ledger_kinds("ledger", NIL);
+	if (ledger_has_checkpoints())
+		kinds = ledger_kinds("ledger_checkpoint_head", kinds);
+	if (SPI_execute_plan(prepare("SELECT c.relname "
 								 "FROM pg_catalog.pg_class c "
 								 "WHERE c.relnamespace OPERATOR(pg_catalog.=) $1 "
 								 "AND c.relkind OPERATOR(pg_catalog.=) 'r' "
@@ -438,34 +668,75 @@ verify_ledger(PG_FUNCTION_ARGS)
 								 "ON p.oid OPERATOR(pg_catalog.=) t.tgfoid "
 								 "WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid "
 								 "AND p.pronamespace OPERATOR(pg_catalog.=) $1 "
-								 "AND p.proname OPERATOR(pg_catalog.=) 'ledger_record') "
-								 "OR EXISTS (SELECT FROM changemgmt.ledger l "
-								 "WHERE l.subject_kind OPERATOR(pg_catalog.=) c.relname::pg_catalog.text)) "
-								 "ORDER BY c.relname",
+								 "AND p.proname OPERATOR(pg_catalog.=) 'ledger_record'))",
 								 1, types),
 						 &schema, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read pg_class");
-	tables = SPI_tuptable;
-	count = SPI_processed;
+	for (uint64 i = 0; i < SPI_processed; i++)
+		kinds = lappend(kinds, SPI_getvalue(SPI_tuptable->vals[i],
+											SPI_tuptable->tupdesc, 1));
 
-	for (uint64 i = 0; i < count; i++)
+	list_sort(kinds, compare_kinds);
+	foreach(cell, kinds)
+		if (unique == NIL || strcmp(llast(unique), lfirst(cell)) != 0)
+			unique = lappend(unique, lfirst(cell));
+	return unique;
+}
+
+/*
+ * verify_ledger(kind text DEFAULT NULL, id bigint DEFAULT NULL, checkpoint
+ * text DEFAULT NULL): a row for each problem.  Reads as the owner of the
+ * tables, for what is told of them is only where something is wrong.
+ */
+Datum
+verify_ledger(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *kind = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Datum		id = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
+	bytea	   *root = NULL;
+	List	   *kinds;
+	ListCell   *cell;
+	bool		found = false;
+	Oid			save_userid;
+	int			save_context;
+
+	if (kind == NULL && !PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("an id needs the kind of subject beside it"),
+				 errhint("For a change: verify_ledger('change', 42).")));
+	/* in version 1.0 of the extension it has two arguments */
+	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
 	{
-		bool		isnull;
-		Oid			relid = DatumGetObjectId(SPI_getbinval(tables->vals[i],
-														   tables->tupdesc,
-														   1, &isnull));
-		char	   *name = SPI_getvalue(tables->vals[i], tables->tupdesc, 2);
+		root = palloc(VARHDRSZ + LEDGER_HASH_LENGTH);
+		SET_VARSIZE(root, VARHDRSZ + LEDGER_HASH_LENGTH);
+		ledger_root_parse(text_to_cstring(PG_GETARG_TEXT_PP(2)),
+						  (uint8 *) VARDATA(root));
+	}
 
-		if (kind != NULL && strcmp(kind, name) != 0)
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	GetUserIdAndSecContext(&save_userid, &save_context);
+	SetUserIdAndSecContext(tables_owner(),
+						   save_context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION);
+
+	kinds = subject_kinds();
+	foreach(cell, kinds)
+	{
+		if (kind != NULL && strcmp(kind, lfirst(cell)) != 0)
 			continue;
 		found = true;
-		verify_kind(result, relid, name, id, PG_ARGISNULL(1));
+		verify_kind(result, lfirst(cell), id, PG_ARGISNULL(1));
 	}
 	if (kind != NULL && !found)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT),
 				 errmsg("\"%s\" is no kind of subject that has a ledger", kind),
 				 errhint("Leave the kind out to verify all there are.")));
+	if (ledger_has_checkpoints())
+		verify_checkpoints(result, root, kind == NULL);
 
 	SetUserIdAndSecContext(save_userid, save_context);
 	SPI_finish();

@@ -107,6 +107,7 @@ static const struct
 	{"duty_rights", ALL_DUTIES},
 	{"earliest_start", ALL_DUTIES},
 	{"field_class", ALL_DUTIES},
+	{"merkle_root", ALL_DUTIES},
 	{"next_steps", ALL_DUTIES},
 	{"person_id", ALL_DUTIES},
 	{"requirement_list", ALL_DUTIES},
@@ -167,6 +168,7 @@ static const struct
 
 	{"add_ci", MANAGER | INTEGRATION},
 	{"confirm_cause", MANAGER | INTEGRATION},
+	{"ledger_checkpoint", MANAGER | INTEGRATION},
 	{"triage", MANAGER | INTEGRATION},
 
 	{"add_board", MANAGER},

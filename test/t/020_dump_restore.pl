@@ -12,6 +12,7 @@ my $s = TestServer->new;
 $s->start;
 $s->createdb('source');
 TestChanges::populate($s, 'source');
+my $root = $s->sql('SELECT root FROM changemgmt.ledger_checkpoint()', db => 'source');
 is(TestChanges::statuses($s, 'source'), TestChanges::all_statuses(),
 	'there are changes of every model in every status that it knows');
 is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'source'), '', 'the ledger of the source is whole');
@@ -61,7 +62,8 @@ EOSQL
 	is($s->sql("SELECT id FROM changemgmt.create_change('new', source => 'test', source_key => 'new', requester => 'otto')", db => $db),
 		$s->sql("SELECT id FROM changemgmt.create_change('new', source => 'test', source_key => 'new', requester => 'otto')", db => $db),
 		"$how: a replay is known");
-	is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => $db), '', "$how: the ledger is whole after that");
+	is($s->sql("SELECT * FROM changemgmt.verify_ledger(checkpoint => '$root')", db => $db), '',
+		"$how: the ledger is whole after that, and the continuation of what the checkpoint saw");
 	return;
 }
 
