@@ -490,18 +490,22 @@ column_order(TupleDesc desc, int16 *attnums)
 	if (!OidIsValid(relid))
 		return sort_columns(desc, attnums);
 
-	for (link = &column_orders; (order = *link) != NULL; link = &order->next)
+	for (link = &column_orders; (order = *link) != NULL;)
 	{
-		if (order->relid != relid)
-			continue;
-		if (order->is_current && order->natts == desc->natts)
+		if (order->is_current && order->relid == relid &&
+			order->natts == desc->natts)
 		{
 			memcpy(attnums, order->attnums, order->count * sizeof(int16));
 			return order->count;
 		}
+		if (order->is_current && order->relid != relid)
+		{
+			link = &order->next;
+			continue;
+		}
+		/* what is outdated goes, or dropped tables would stay for good */
 		*link = order->next;
 		pfree(order);
-		break;
 	}
 
 	count = sort_columns(desc, attnums);

@@ -543,7 +543,8 @@ shipped_read(void)
 	MemoryContext old;
 	List	   *models = NIL;
 
-	context = AllocSetContextCreate(TopMemoryContext,
+	/* a child of the caller's until it is complete: an error frees it */
+	context = AllocSetContextCreate(CurrentMemoryContext,
 									"changemgmt shipped models",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
@@ -563,6 +564,7 @@ shipped_read(void)
 		models = lappend(models, model);
 	}
 	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, TopMemoryContext);
 	shipped = models;
 }
 
