@@ -1,0 +1,362 @@
+# Changes that walk through everything the extension does, for tests that do it
+# many times, or are interrupted in the middle.
+#
+#   Walks::setup($server);                  people, models, and the functions:
+#   SELECT public.walk('board');            one walk, each step as its own actor
+#   SELECT public.cheap(100);               what only computes, n times
+#   is($server->sql(Walks::not_whole()), '')    what verify_ledger and the rows
+#                                           themselves say that is wrong
+#
+# A step that names an SQLSTATE has to be refused with it, in a subtransaction;
+# any other answer is an error of the walk.
+package Walks;
+
+use strict;
+use warnings;
+
+# name of the walk: actor | SQLSTATE | statement; $1 is what the first gave
+my $walks = <<'EOWALKS';
+board:
+otto | | SELECT id FROM changemgmt.create_change('walk', template => 'walked', source => 'walks', source_key => 'k' || nextval('public.key'))
+otto | MC008 | SELECT changemgmt.create_change('walk', template => 'walked', owner => 'nobody')
+otto | MC008 | SELECT changemgmt.create_change_from('{"title": "t", "tasks": [{"phase": "preparation"}]}')
+otto | MC008 | SELECT changemgmt.create_change_from('{"title": "t", "attributes": {"a": 1}, "colour": "red"}')
+otto | MC009 | SELECT changemgmt.create_change('other', source => 'walks', source_key => (SELECT source_key FROM changemgmt.change WHERE id = $1))
+mona | | SELECT changemgmt.triage($1, 'otto', 'otto', 'dba', 'high', 4, now() + interval '1 day')
+mona | MC008 | SELECT changemgmt.triage($1, 'nobody')
+mona | MC008 | SELECT changemgmt.triage($1, team => 'nobody')
+otto | MC010 | SELECT changemgmt.plan($1, 99)
+otto | MC001 | SELECT changemgmt.start($1)
+otto | | SELECT changemgmt.why_not($1)
+otto | | SELECT changemgmt.why_not($1, 'start')
+otto | MC008 | SELECT changemgmt.why_not($1, 'dance')
+otto | | SELECT changemgmt.next_steps($1)
+otto | | SELECT changemgmt.edit_change($1, '{"attributes": {"a": {"b": [1, 2.5, null, "x"]}}, "rollback_plan": null}')
+otto | MC002 | SELECT changemgmt.plan($1)
+otto | MC008 | SELECT changemgmt.edit_change($1, '{"colour": "red"}')
+otto | MC008 | SELECT changemgmt.edit_change($1, '{"rollback_minutes": "many"}')
+otto | MC008 | SELECT changemgmt.edit_change($1, '{"status": "closed"}')
+otto | | SELECT changemgmt.edit_change($1, '{"attributes": {"a": {"b": null, "c": true}}, "rollback_plan": "back"}')
+otto | | UPDATE changemgmt.change SET title = title || '!', cost_planned = 12.5, affects = '{clients,business}' WHERE id = $1
+otto | MC008 | UPDATE changemgmt.change SET title = '' WHERE id = $1
+otto | MC001 | UPDATE changemgmt.change SET status = 'closed' WHERE id = $1
+otto | MC005 | UPDATE changemgmt.change SET revision = 0 WHERE id = $1
+otto | | SELECT changemgmt.add_risk($1, 'it breaks', 'low', 'high', 'care')
+otto | MC008 | SELECT changemgmt.add_risk($1, 'it breaks', 'often', 'high')
+otto | MC008 | SELECT changemgmt.add_risk(-1, 'it breaks', 'low', 'high')
+otto | | INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact) SELECT $1, 'risk ' || n, 'low', 'low' FROM generate_series(1, 5) AS n
+otto | | UPDATE changemgmt.change_risk SET mitigation = 'none' WHERE change_id = $1
+otto | | SELECT changemgmt.remove_risk(id) FROM changemgmt.change_risk WHERE change_id = $1
+otto | | SELECT changemgmt.add_item($1, 'app', version_after => '3')
+otto | MC008 | SELECT changemgmt.add_item($1, 'nothing')
+otto | 23505 | SELECT changemgmt.add_item($1, 'app')
+otto | | SELECT changemgmt.add_task($1, 'one more', assignee => 'ivan')
+otto | | SELECT changemgmt.add_check($1, 'errors', 'slo', expected => 'none')
+otto | | SELECT changemgmt.add_comment($1, 'a word')
+otto | | SELECT changemgmt.link_change($1, 'ticket', target => 'T1')
+otto | MC006 | TRUNCATE changemgmt.change_risk
+otto | | SELECT changemgmt.plan($1)
+otto | | SELECT changemgmt.plan($1)
+otto | | SELECT changemgmt.hold($1, 'wait')
+otto | MC001 | SELECT changemgmt.submit($1)
+otto | | SELECT changemgmt.resume($1, 'on')
+otto | | SELECT changemgmt.submit($1)
+ann | | SELECT changemgmt.defer($1, 'later')
+ben | | SELECT changemgmt.defer($1, 'as ann says')
+otto | | SELECT changemgmt.submit($1)
+ann | | SELECT changemgmt.reject($1, 'no')
+ben | | SELECT changemgmt.reject($1, 'no')
+otto | | SELECT changemgmt.revise($1, 'once more')
+otto | | SELECT changemgmt.advance($1, 'awaiting_approval')
+nobody | MC003 | SELECT changemgmt.approve($1)
+ann | | SELECT changemgmt.abstain($1, 'not me')
+ann | | SELECT changemgmt.approve($1)
+ann | | SELECT changemgmt.approval_tally($1)
+ben | MC010 | SELECT changemgmt.approve($1, expected_revision => 1)
+ben | | SELECT changemgmt.approve($1)
+otto | | SELECT changemgmt.earliest_start($1)
+otto | | SELECT changemgmt.schedule($1, now() - interval '1 hour', now() + interval '1 hour')
+otto | MC008 | SELECT changemgmt.reschedule($1, now(), now() - interval '2 hours')
+otto | | SELECT changemgmt.reschedule($1, now(), now() + interval '2 hours')
+otto | | SELECT changemgmt.edit_change($1, '{"description": "another"}')
+otto | MC005 | SELECT changemgmt.start($1)
+otto | | SELECT changemgmt.submit($1)
+cleo | | SELECT changemgmt.approve($1)
+ben | | SELECT changemgmt.approve($1)
+mona | MC008 | SELECT changemgmt.waive($1, 'checklist_done', ' ')
+ben | MC003 | SELECT changemgmt.waive($1, 'checklist_done', 'agreed')
+mona | | SELECT changemgmt.waive($1, 'checklist_done', 'agreed')
+ivan | | SELECT changemgmt.start($1)
+otto | MC005 | SELECT changemgmt.edit_change($1, '{"description": "a third"}')
+otto | MC005 | SELECT changemgmt.add_risk($1, 'it breaks', 'low', 'high')
+ivan | MC002 | SELECT changemgmt.complete($1)
+ivan | | SELECT changemgmt.complete_task(id) FROM changemgmt.change_task WHERE change_id = $1 AND title = 'step'
+ivan | | SELECT changemgmt.skip_task(id, 'no need') FROM changemgmt.change_task WHERE change_id = $1 AND title <> 'step'
+ivan | | SELECT changemgmt.complete($1)
+ivan | | SELECT changemgmt.resume_work($1, 'again')
+ivan | | SELECT changemgmt.complete($1)
+vera | | SELECT changemgmt.record_check(id, true, 'fine') FROM changemgmt.change_check WHERE change_id = $1
+vera | | SELECT changemgmt.pass($1, 'seen', 'slow')
+otto | | SELECT changemgmt.close($1)
+otto | MC001 | SELECT changemgmt.cancel($1, 'no')
+otto | | SELECT changemgmt.change_header($1)
+otto | | SELECT changemgmt.change_state($1)
+otto | | SELECT changemgmt.verify_ledger('change', $1)
+otto | MC008 | SELECT changemgmt.verify_ledger('nothing')
+otto | | SELECT changemgmt.row_digest(c) FROM changemgmt.change AS c WHERE id = $1
+otto | MC006 | UPDATE changemgmt.ledger SET reason = 'x' WHERE subject_id = $1
+back:
+otto | | SELECT id FROM changemgmt.create_change('walk', template => 'quick')
+otto | | SELECT changemgmt.advance($1, 'in_progress')
+ivan | | SELECT changemgmt.begin_rollback($1)
+ivan | MC008 | SELECT changemgmt.roll_back($1, 'errors', 'weather')
+ivan | | SELECT changemgmt.roll_back($1, 'errors', 'testing')
+vera | | SELECT changemgmt.confirm_stability($1)
+otto | | SELECT changemgmt.close($1)
+fail:
+otto | | SELECT id FROM changemgmt.create_change('walk', template => 'quick')
+otto | | SELECT changemgmt.advance($1, 'in_progress')
+otto | | SELECT changemgmt.complete_task(id) FROM changemgmt.change_task WHERE change_id = $1
+otto | | SELECT changemgmt.complete($1)
+otto | MC002 | SELECT changemgmt.fail($1)
+otto | | SELECT changemgmt.fail($1, 'errors', 'fixed forward')
+otto | | SELECT changemgmt.copy_change($1, 'again')
+otto | MC008 | SELECT changemgmt.copy_change(-1)
+otto | MC008 | SELECT changemgmt.advance($1, 'nowhere')
+abort:
+otto | | SELECT id FROM changemgmt.create_change('walk', template => 'quick')
+otto | | SELECT changemgmt.advance($1, 'in_progress')
+otto | MC002 | SELECT changemgmt.abort($1)
+otto | | SELECT changemgmt.abort($1, 'no')
+cancel:
+otto | | SELECT id FROM changemgmt.create_change('walk')
+otto | | SELECT changemgmt.cancel($1, 'no')
+otto | | SELECT changemgmt.record_unauthorized('walk', 'me', now() - interval '2 days', now() - interval '1 day')
+otto | MC002 | SELECT changemgmt.record_unauthorized('walk', NULL, NULL, NULL)
+otto | | SELECT changemgmt.declare_emergency('walk', 'INC1', 'mona', 'production_down')
+otto | MC008 | SELECT changemgmt.declare_emergency('walk', 'INC1', 'mona', 'boredom')
+rules:
+otto | | SELECT changemgmt.ci_id('db')
+otto | | SELECT changemgmt.set_setting('reporting_time_zone', CASE changemgmt.setting_value('reporting_time_zone') WHEN 'UTC' THEN 'Europe/Berlin' ELSE 'UTC' END)
+otto | | SELECT changemgmt.setting_value('number_prefix')
+otto | MC008 | SELECT changemgmt.set_setting('reporting_time_zone', 'Nowhere/Land')
+otto | MC008 | SELECT changemgmt.setting_value('colour')
+otto | | SELECT changemgmt.register_requirement('site_rule', 'public.site_rule(bigint)', '{start}')
+otto | MC008 | SELECT changemgmt.register_requirement('site_rule', 'pg_catalog.now()', '{start}')
+otto | | SELECT changemgmt.requirement_list()
+otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "nothing"}')
+otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "normal", "plan": {"colour": "red"}}')
+otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "normal", "requires": {"dance": []}}')
+otto | MC006 | DELETE FROM changemgmt.site_model
+otto | MC008 | SELECT changemgmt.person_id('nobody')
+otto | MC008 | SELECT changemgmt.team_id('nobody')
+otto | MC008 | SELECT changemgmt.board_id('nobody')
+otto | MC008 | SELECT changemgmt.ci_id('nobody')
+otto | MC008 | SELECT changemgmt.change_id('42')
+otto | | UPDATE changemgmt.person SET name = name WHERE login = 'vera'
+otto | | SELECT changemgmt.person_id(login) FROM changemgmt.person
+otto | | SELECT changemgmt.person_id('p' || n) FROM generate_series(1, 200) AS n
+otto | 39P01 | INSERT INTO public.guarded VALUES (1)
+otto | | SELECT changemgmt.grant_role('regress_walker', 'manager')
+otto | MC008 | SELECT changemgmt.grant_role('regress_walker', 'king')
+otto | | SELECT changemgmt.revoke_role('regress_walker', 'manager')
+otto | | SELECT changemgmt.duty_rights()
+EOWALKS
+
+# What only computes; i runs from 1, r and s are rates, c is a change.
+my @cheap = split /\n/, <<'EOCHEAP';
+changemgmt.rate_in(changemgmt.rate_out(r))
+(r::text)::changemgmt.rate
+changemgmt.rate_send(r)
+changemgmt.rate(i, i + 1)
+changemgmt.numerator(r) + changemgmt.denominator(r)
+r::float8
+r::numeric
+changemgmt.wilson_low(r) + changemgmt.wilson_high(r)
+r = s OR r <> s OR r < s OR r <= s OR r > s OR r >= s
+r <> s
+r < s
+r <= s
+r > s
+r >= s
+changemgmt.rate_cmp(r, s)
+changemgmt.rate_hash(r)
+changemgmt.rate_hash_extended(r, i)
+r + s
+(r + s) - s
+changemgmt.rate_accum(r, true)
+changemgmt.rate_accum_inv(r, false)
+changemgmt.rate_combine(r, s)
+changemgmt.rate_combine_inv(r + s, s)
+changemgmt.add_business_days(now(), i)
+changemgmt.change_number(i)
+changemgmt.setting_value('number_' || CASE WHEN i % 2 = 0 THEN 'width' ELSE 'prefix' END)
+changemgmt.acting_person() || i
+changemgmt.person_id(CASE WHEN i % 2 = 0 THEN 'otto' ELSE 'ann' END)
+changemgmt.team_id(left('dba', i + 2))
+changemgmt.board_id(left('cab', i + 2))
+changemgmt.ci_id(left('app', i + 2))
+changemgmt.change_is_possible(c)
+changemgmt.row_digest(c)
+EOCHEAP
+
+# Errors of what only computes.
+my @refused = split /\n/, <<'EOREFUSED';
+22003 | SELECT changemgmt.rate(1, -1)
+22P02 | SELECT 'x'::changemgmt.rate
+22P02 | SELECT '1/2/3'::changemgmt.rate
+22003 | SELECT changemgmt.rate(9223372036854775807, 9223372036854775807) + changemgmt.rate(1, 1)
+MC008 | SELECT changemgmt.add_business_days(now(), -1)
+MC008 | SELECT changemgmt.add_business_days('infinity', 1)
+EOREFUSED
+
+sub statements
+{
+	my ($name, @values) = ('');
+	for my $line (split /\n/, $walks)
+	{
+		if ($line =~ /^(\w+):$/) { $name = $1; next }
+		my ($actor, $refusal, $statement) = map { s/^\s+|\s+$//gr } split /\|/, $line, 3;
+		push @values, "('$name', '$actor', '$refusal', \$step\$$statement\$step\$)";
+	}
+	return join ",\n", @values;
+}
+
+sub setup
+{
+	my ($s) = @_;
+	my $cheap = join "\n", map { "    PERFORM count($_) FROM public.row_of(n);" } @cheap;
+	my $refused = join "\n", map { my ($state, $statement) = split / \| /, $_, 2;
+		"    PERFORM public.refused('$state', '', \$step\$$statement\$step\$, 0);" } @refused;
+	$s->sql(<<"EOSQL");
+CREATE EXTENSION changemgmt;
+CREATE ROLE regress_walker;
+CREATE SEQUENCE public.key;
+SELECT changemgmt.add_person(login) FROM unnest(ARRAY['otto', 'ivan', 'vera', 'ann', 'ben', 'cleo', 'mona']) AS login;
+SELECT changemgmt.add_person('p' || n) FROM generate_series(1, 200) AS n;
+SELECT changemgmt.add_team('dba', 'ann', ARRAY['ivan']);
+SELECT changemgmt.add_board('cab');
+SELECT changemgmt.add_board_member('cab', login) FROM unnest(ARRAY['ann', 'ben', 'cleo']) AS login;
+SELECT changemgmt.add_board_member('cab', 'mona', 'change_manager');
+SELECT changemgmt.add_ci('db'), changemgmt.add_ci('web'), changemgmt.add_ci('app');
+CREATE FUNCTION public.site_rule(bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text WHERE \$1 > 0';
+CREATE FUNCTION public.publish(day int) RETURNS void LANGUAGE sql AS \$\$
+SELECT changemgmt.publish_model(key, jsonb_build_object('base', base, 'notice_business_days', 0, 'validations', '[]'::jsonb,
+	'separate', '[]'::jsonb, 'approval', approval, 'waivable', '["checklist_done"]'::jsonb, 'plan', jsonb_build_object(
+    'description', 'of day ' || day, 'justification', 'why', 'user_impact', 'none', 'owner', 'otto', 'requester', 'otto',
+    'risk_level', 'low', 'rollback_trigger', 'errors', 'rollback_plan', 'back', 'rollback_minutes', 5,
+    'planned_start', '2026-01-01 00:00+00', 'planned_end', '2036-01-01 00:00+00',
+    'items', '[{"ci": "db", "version_after": "2"}, {"ci": "web", "version_after": "2"}]'::jsonb,
+    'checks', '["health"]'::jsonb, 'tasks', '["step"]'::jsonb)))
+FROM (VALUES ('walked', 'normal', '{"policy": "board", "board": "cab", "needed": 2}'::jsonb),
+             ('quick', 'lean_standard', '{"policy": "none"}')) AS v(key, base, approval)
+\$\$;
+SELECT public.publish(0);
+
+CREATE TABLE public.step (place int GENERATED ALWAYS AS IDENTITY, walk text, actor text, refusal text, statement text);
+INSERT INTO public.step (walk, actor, refusal, statement) VALUES
+@{[ statements() ]};
+
+CREATE TABLE public.guarded (id int);
+CREATE TRIGGER guard BEFORE INSERT ON public.guarded FOR EACH ROW EXECUTE FUNCTION changemgmt.lifecycle_stamp();
+
+CREATE FUNCTION public.refused(wanted text, actor text, statement text, id bigint) RETURNS void LANGUAGE plpgsql AS \$\$
+DECLARE
+    got text := '';
+BEGIN
+    BEGIN
+        EXECUTE statement USING id;
+    EXCEPTION WHEN OTHERS THEN
+        got := sqlstate;
+        IF got <> wanted THEN RAISE; END IF;
+    END;
+    IF got <> wanted THEN
+        RAISE EXCEPTION '% by % was not refused', statement, actor;
+    END IF;
+END \$\$;
+
+CREATE FUNCTION public.take(v public.step, INOUT id bigint, first bool) LANGUAGE plpgsql AS \$\$
+BEGIN
+    PERFORM set_config('changemgmt.actor', v.actor, true);
+    IF v.refusal <> '' THEN
+        PERFORM public.refused(v.refusal, v.actor, v.statement, id);
+    ELSIF first THEN
+        EXECUTE v.statement INTO id;
+    ELSE
+        EXECUTE v.statement USING id;
+    END IF;
+END \$\$;
+
+CREATE FUNCTION public.walk(name text) RETURNS bigint LANGUAGE plpgsql AS \$\$
+DECLARE
+    id bigint;
+    v public.step;
+BEGIN
+    FOR v IN SELECT * FROM public.step WHERE walk = name ORDER BY place LOOP
+        id := public.take(v, id, id IS NULL);
+    END LOOP;
+    RETURN id;
+END \$\$;
+
+CREATE FUNCTION public.row_of(n int) RETURNS TABLE (i int, r changemgmt.rate, s changemgmt.rate, c changemgmt.change) LANGUAGE sql AS \$\$
+    SELECT i, changemgmt.rate(i, 2 * i), changemgmt.rate(i, 3 * i), (SELECT c FROM changemgmt.change AS c ORDER BY id LIMIT 1)
+    FROM generate_series(1, n) AS i
+\$\$;
+
+CREATE FUNCTION public.cheap(n int) RETURNS void LANGUAGE plpgsql SET search_path = changemgmt, pg_catalog, pg_temp AS \$\$
+BEGIN
+$cheap
+$refused
+    PERFORM changemgmt.rate_sum(r), changemgmt.change_failure_rate(i % 2 = 0) FROM public.row_of(n);
+    PERFORM changemgmt.rate_sum(r) OVER w, changemgmt.change_failure_rate(i % 2 = 0) OVER w FROM public.row_of(n)
+        WINDOW w AS (ORDER BY i ROWS BETWEEN 3 PRECEDING AND CURRENT ROW);
+    PERFORM i FROM public.row_of(n) ORDER BY r;
+    PERFORM count(*) FROM public.row_of(n) GROUP BY r;
+    PERFORM changemgmt.change_id(changemgmt.change_number(id)) FROM changemgmt.change ORDER BY id LIMIT n;
+    PERFORM changemgmt.code_list(), changemgmt.field_class(), changemgmt.shipped_settings(), changemgmt.shipped_models();
+    PERFORM * FROM changemgmt.code_list();
+    PERFORM * FROM changemgmt.field_class();
+    PERFORM * FROM changemgmt.shipped_settings();
+    PERFORM * FROM changemgmt.shipped_models();
+    PERFORM * FROM changemgmt.requirement_list();
+    PERFORM * FROM changemgmt.duty_rights();
+END \$\$;
+EOSQL
+	return;
+}
+
+# The query finds each chain that is broken, each row that is not the last
+# entry of its chain, and each part that the ledger does not know (comments
+# 'before our time' came by COPY).
+sub not_whole
+{
+	my @parts = qw(change_item change_risk change_task change_check change_comment change_link change_waiver approval_vote);
+	my $rows = join "\nUNION ALL ", map { "SELECT '$_', id FROM changemgmt.$_" . ($_ eq 'change_comment' ? " WHERE body <> 'before our time'" : '') } @parts;
+	my $names = join ', ', map { "'$_'" } @parts;
+	return <<"EOSQL";
+SELECT 'verify_ledger: ' || concat_ws(' ', subject_kind, subject_id, sequence, problem) FROM changemgmt.verify_ledger()
+UNION ALL
+SELECT 'change ' || c.id || ' is not what its ledger ends with'
+FROM changemgmt.change AS c
+LEFT JOIN (
+	SELECT subject_id AS id, count(*) AS entries, max(sequence) AS last,
+		   (array_agg(to_status ORDER BY sequence DESC))[1] AS status
+	FROM changemgmt.ledger GROUP BY subject_id) AS l USING (id)
+WHERE c.ledger_sequence > 0 AND (c.revision, c.ledger_sequence, c.status) IS DISTINCT FROM (l.entries, l.last, l.status)
+UNION ALL
+SELECT 'step without the one before: ' || subject_id FROM (
+	SELECT subject_id, from_status, lag(to_status) OVER (PARTITION BY subject_id ORDER BY sequence) AS before
+	FROM changemgmt.ledger) AS l
+WHERE from_status IS DISTINCT FROM before
+UNION ALL
+SELECT 'unknown ' || table_name || ' ' || id FROM (
+	$rows
+	UNION ALL
+	SELECT p.key, (coalesce(e -> 'new', e -> 'old') ->> 'id')::bigint
+	FROM changemgmt.ledger AS l, jsonb_each(l.changed) AS p, jsonb_array_elements(p.value) AS e
+	WHERE p.key IN ($names) AND e ->> 'op' IN ('insert', 'delete')) AS x(table_name, id)
+GROUP BY table_name, id HAVING count(*) <> 2
+EOSQL
+}
+
+1;
