@@ -29,7 +29,7 @@ owner_prefix() {
 		as=(setpriv "--reuid=$owner" "--regid=$(id -g "$owner")" --init-groups --)
 	fi
 	as+=(env -i "PATH=$PATH" "HOME=${place:-/}" "USER=$owner" LC_ALL=C.UTF-8 "TERM=${TERM:-dumb}")
-	for v in CI PG_CONFIG CHANGEMGMT_REAL_DATA; do
+	for v in CI PG_CONFIG CHANGEMGMT_REAL_DATA MUTATION_FACTOR MUTATION_SEED; do
 		[ -z "${!v:-}" ] || as+=("$v=${!v}")
 	done
 }
