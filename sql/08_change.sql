@@ -104,7 +104,8 @@ CREATE TABLE changemgmt.change (
 	plan_revision bigint NOT NULL DEFAULT 0,
 	revision bigint NOT NULL DEFAULT 0,
 	ledger_sequence bigint NOT NULL DEFAULT 0,
-	ledger_head bytea
+	ledger_head bytea,
+	confidential_until timestamptz
 );
 COMMENT ON TABLE changemgmt.change IS
 	'Changes to production and other environments. Triggers judge every write; the verbs (submit, approve, start ...) are the comfortable way to make them.';
@@ -130,6 +131,7 @@ COMMENT ON COLUMN changemgmt.change.affects IS 'Who is affected: clients, custom
 COMMENT ON COLUMN changemgmt.change.touches_data_integrity IS 'Whether data could be damaged: then an approval is needed whatever the model.';
 COMMENT ON COLUMN changemgmt.change.touches_security IS 'Whether security could suffer: then an approval is needed whatever the model.';
 COMMENT ON COLUMN changemgmt.change.confidential IS 'Whether only those concerned may see it; it counts in metrics all the same.';
+COMMENT ON COLUMN changemgmt.change.confidential_until IS 'When that ends, such as the date on which a security fix is made public; null: it does not end by itself.';
 COMMENT ON COLUMN changemgmt.change.unplanned IS 'Whether it was not planned work but an answer to something that broke.';
 COMMENT ON COLUMN changemgmt.change.requester_id IS 'Who asks for it.';
 COMMENT ON COLUMN changemgmt.change.owner_id IS 'The one person who is accountable.';
@@ -214,6 +216,10 @@ CREATE INDEX change_actual_end_idx ON changemgmt.change (actual_end)
 	WHERE actual_end IS NOT NULL;
 CREATE INDEX change_incident_id_idx ON changemgmt.change (incident_id)
 	WHERE incident_id IS NOT NULL;
+
+-- since 1.1
+CREATE INDEX change_confidential_idx ON changemgmt.change (id)
+	WHERE confidential;
 
 CREATE TRIGGER load_record_before
 	BEFORE INSERT ON changemgmt.change
@@ -516,6 +522,57 @@ CREATE TRIGGER truncate_guard
 CREATE INDEX change_link_target_change_id_idx
 	ON changemgmt.change_link (target_change_id, relation)
 	WHERE target_change_id IS NOT NULL;
+
+-- Who sees what. A function of the id alone, executed once a query: functions
+-- of a row would be called for each, and their reading would be their own.
+
+CREATE FUNCTION changemgmt.hidden_changes() RETURNS bigint[]
+	LANGUAGE C STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'hidden_changes';
+COMMENT ON FUNCTION changemgmt.hidden_changes() IS
+	'Ids of the confidential changes that who is acting has nothing to do with: the policies of change, its parts and the ledger hide them. Empty for the owner, superusers and roles with BYPASSRLS.';
+
+-- since 1.1
+ALTER TABLE changemgmt.ledger ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.ledger
+	USING (subject_kind <> 'change'
+		   OR subject_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+-- since 1.1
+ALTER TABLE changemgmt.change ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.change
+	USING (id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+-- since 1.1
+ALTER TABLE changemgmt.change_item ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.change_item
+	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+-- since 1.1
+ALTER TABLE changemgmt.change_risk ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.change_risk
+	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+-- since 1.1
+ALTER TABLE changemgmt.change_task ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.change_task
+	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+-- since 1.1
+ALTER TABLE changemgmt.change_check ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.change_check
+	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+-- since 1.1
+ALTER TABLE changemgmt.change_comment ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.change_comment
+	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+-- since 1.1
+ALTER TABLE changemgmt.change_link ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.change_link
+	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.change', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.change_id_seq', '');

@@ -683,6 +683,12 @@ COMMENT ON FUNCTION changemgmt.change_header(bigint) IS
 	'The header of a change as text to copy and paste: title, type, owner, services, risk, time, rollback, verification, approval, status, outcome.';
 
 
+-- since 1.1
+ALTER TABLE changemgmt.change_waiver ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.change_waiver
+	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.site_requirement', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.change_waiver', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.change_waiver_id_seq', '');

@@ -217,5 +217,11 @@ COMMENT ON COLUMN changemgmt.cab_queue.missing IS 'What is missing, in words.';
 COMMENT ON COLUMN changemgmt.cab_queue.submitted_at IS 'When it was last submitted.';
 COMMENT ON COLUMN changemgmt.cab_queue.age_hours IS 'Hours since then.';
 
+-- since 1.1
+ALTER TABLE changemgmt.approval_vote ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.approval_vote
+	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.approval_vote', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.approval_vote_id_seq', '');

@@ -176,6 +176,12 @@ END;
 COMMENT ON FUNCTION changemgmt.confirm_cause(text, bigint, boolean) IS
 	'Confirms (or dismisses) that a change caused an incident: a confirmed change counts as failed, once however many incidents it caused.';
 
+-- since 1.1
+ALTER TABLE changemgmt.incident_cause ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.incident_cause
+	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.incident', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.incident_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.incident_cause', '');

@@ -8,11 +8,14 @@
 -- one change_id the planner pushes the id into them, for many changes it
 -- hashes them once. Their results are tested as columns, so a verdict may be
 -- used many times at no cost. A join whose columns nobody asks for is removed.
-CREATE VIEW changemgmt.change_fact WITH (security_invoker = true) AS
+--
+-- It reads as the owner: metrics count confidential changes for everybody, so
+-- row-level security must not thin them out. No duty gives it.
+CREATE VIEW changemgmt.metrics_fact AS
 	SELECT
 		c.id AS change_id,
 		changemgmt.change_number(c.id) AS number,
-		CASE WHEN NOT c.confidential THEN c.title END AS title,
+		c.title,
 		c.model,
 		c.type,
 		c.category,
@@ -145,10 +148,17 @@ CREATE VIEW changemgmt.change_fact WITH (security_invoker = true) AS
 				THEN date_part('epoch', c.rolled_back_at - c.rollback_started_at)
 			END AS rollback_seconds
 	) AS v;
-COMMENT ON VIEW changemgmt.change_fact IS 'A row a change: its facts, and the verdicts that the metrics are made of. Durations are seconds, and null where something is missing or the end lies before the start.';
+COMMENT ON VIEW changemgmt.metrics_fact IS
+	'What monthly_metrics counts, and change_fact shows to whom it may: a row a change, confidential ones included, for the owner only.';
+
+CREATE VIEW changemgmt.change_fact WITH (security_barrier = true) AS
+	SELECT f.*
+	FROM changemgmt.metrics_fact AS f
+	WHERE f.change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]);
+COMMENT ON VIEW changemgmt.change_fact IS 'A row a change that one may see: its facts, and the verdicts that the metrics are made of. Durations are seconds, and null where something is missing or the end lies before the start.';
 COMMENT ON COLUMN changemgmt.change_fact.change_id IS 'Id of the change.';
 COMMENT ON COLUMN changemgmt.change_fact.number IS 'Number of the change, such as CHG0000042.';
-COMMENT ON COLUMN changemgmt.change_fact.title IS 'What it is, in one line; null where the change is confidential.';
+COMMENT ON COLUMN changemgmt.change_fact.title IS 'What it is, in one line.';
 COMMENT ON COLUMN changemgmt.change_fact.model IS 'Key of the change model.';
 COMMENT ON COLUMN changemgmt.change_fact.type IS 'standard, normal, major, emergency or latent.';
 COMMENT ON COLUMN changemgmt.change_fact.category IS 'release, configuration, infrastructure, feature_flag, data_migration, dependency, schema, security or other.';
@@ -202,7 +212,7 @@ COMMENT ON COLUMN changemgmt.change_fact.notice_seconds IS 'planned_start - firs
 -- change_actual_end_idx. The range is a day wider than the month on both ends
 -- and change_fact.month decides: local time repeats itself when clocks are set
 -- back, in some zones at midnight of a first.
-CREATE VIEW changemgmt.monthly_metrics WITH (security_invoker = true) AS
+CREATE VIEW changemgmt.monthly_metrics AS
 	SELECT
 		m.month,
 		m.month < m.current_month AS is_complete,
@@ -305,7 +315,7 @@ CREATE VIEW changemgmt.monthly_metrics WITH (security_invoker = true) AS
 		CROSS JOIN LATERAL unnest(ARRAY(
 			SELECT generate_series(
 				coalesce((SELECT f.month::timestamp
-						  FROM changemgmt.change_fact AS f
+						  FROM changemgmt.metrics_fact AS f
 						  WHERE f.is_counted
 						  ORDER BY f.actual_end
 						  LIMIT 1),
@@ -369,7 +379,7 @@ CREATE VIEW changemgmt.monthly_metrics WITH (security_invoker = true) AS
 				   f.notice_seconds, f.is_rework, f.duration_variance,
 				   f.is_standard, f.is_emergency, f.is_unauthorized,
 				   f.is_waived, f.is_outside_window
-			FROM changemgmt.change_fact AS f
+			FROM changemgmt.metrics_fact AS f
 			WHERE f.actual_end >= m.begins_at - interval '24 hours'
 			  AND f.actual_end < m.ends_at + interval '24 hours'
 			  AND f.month = m.month
@@ -384,7 +394,7 @@ CREATE VIEW changemgmt.monthly_metrics WITH (security_invoker = true) AS
 		FROM (
 			SELECT f.recovery_seconds
 			FROM unnest(a.failed_ids) AS failed (change_id)
-			JOIN changemgmt.change_fact AS f ON f.change_id = failed.change_id
+			JOIN changemgmt.metrics_fact AS f ON f.change_id = failed.change_id
 			WHERE f.verdict <> 'pending'
 			OFFSET 0
 		) AS f
@@ -400,7 +410,7 @@ CREATE VIEW changemgmt.monthly_metrics WITH (security_invoker = true) AS
 						 AND cause.status = 'confirmed')
 		  AND m.month = (SELECT f.month
 						 FROM changemgmt.incident_cause AS cause
-						 JOIN changemgmt.change_fact AS f
+						 JOIN changemgmt.metrics_fact AS f
 							 ON f.change_id = cause.change_id
 						 WHERE cause.incident_id = i.id
 						   AND cause.status = 'confirmed'

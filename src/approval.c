@@ -469,7 +469,7 @@ vote_stamp(PG_FUNCTION_ARGS)
 	SET_VARSIZE(seal, VARHDRSZ + LEDGER_HASH_LENGTH);
 
 	SPI_connect();
-	change_find(&row, DatumGetInt64(vote_value(tuple, desc, "change_id",
+	(void) change_read(&row, DatumGetInt64(vote_value(tuple, desc, "change_id",
 											   &isnull)), false);
 	model = lifecycle_model(&row);
 	change_seal(&row, model->schedule_sealed, (uint8 *) VARDATA(seal));
@@ -546,7 +546,7 @@ condition_judge(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 
 	SPI_connect();
-	change_find(&row, part_change_id(new ? new : old, desc), false);
+	(void) change_read(&row, part_change_id(new ? new : old, desc), false);
 	model = lifecycle_model(&row);
 	if (model->policy == POLICY_NONE ||
 		!person_is_eligible(model, &row, actor_person_required()) ||
@@ -585,7 +585,7 @@ vote_judge(PG_FUNCTION_ARGS)
 		trigdata->tg_newtuple : trigdata->tg_trigtuple;
 
 	SPI_connect();
-	change_find(&row, DatumGetInt64(vote_value(tuple, desc, "change_id",
+	(void) change_read(&row, DatumGetInt64(vote_value(tuple, desc, "change_id",
 											   &isnull)), false);
 	model = lifecycle_model(&row);
 	if (!votes_are_open(model, &row))
@@ -694,7 +694,7 @@ vote_tally(PG_FUNCTION_ARGS)
 			continue;
 		last = change_id;
 		SPI_connect();
-		change_find(&row, change_id, true);
+		(void) change_read(&row, change_id, true);
 		if (votes_are_open(lifecycle_model(&row), &row))
 		{
 			tally_count(&tally, lifecycle_model(&row), &row);
@@ -775,7 +775,7 @@ vote(FunctionCallInfo fcinfo, const char *decision)
 			transition_illegal(&row, lifecycle_model(&row),
 							   psprintf("a vote (%s)", decision));
 		kept_plan_execute(&insert, arguments, nulls, 0);
-		change_find(&row, change_id_of(&row), false);
+		(void) change_read(&row, change_id_of(&row), false);
 	}
 	result = lifecycle_state(&row);
 	SPI_finish();

@@ -287,8 +287,9 @@ change_is_blank(const ChangeRow *row, ChangeColumn column)
 	return true;
 }
 
-void
-change_find(ChangeRow *row, int64 change_id, bool lock)
+/* Find a change, whoever may see it; false where there is none. */
+bool
+change_read(ChangeRow *row, int64 change_id, bool lock)
 {
 	static KeptPlan find = {
 		"SELECT change_row FROM changemgmt.change AS change_row"
@@ -304,11 +305,20 @@ change_find(ChangeRow *row, int64 change_id, bool lock)
 
 	kept_plan_execute(lock ? &find_and_lock : &find, &argument, NULL, 0);
 	if (SPI_processed == 0)
+		return false;
+	change_row_result(row);
+	return true;
+}
+
+void
+change_find(ChangeRow *row, int64 change_id, bool lock)
+{
+	if (!change_read(row, change_id, lock) ||
+		(change_bool(row, confidential) && !change_is_visible(change_id)))
 		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("change " INT64_FORMAT " does not exist", change_id),
 				 errhint("SELECT change_id, number, title FROM changemgmt.change_fact lists the changes there are.")));
-	change_row_result(row);
 }
 
 char *

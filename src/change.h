@@ -117,7 +117,8 @@ typedef enum FieldClass
 	X(plan_revision, ENGINE) \
 	X(revision, ENGINE) \
 	X(ledger_sequence, ENGINE) \
-	X(ledger_head, ENGINE)
+	X(ledger_head, ENGINE) \
+	X(confidential_until, REMARK)
 
 typedef enum ChangeColumn
 {
@@ -187,14 +188,20 @@ extern bool change_is_blank(const ChangeRow *row, ChangeColumn column);
 extern void change_check_codes(const ChangeRow *old, const ChangeRow *new);
 extern void change_check_values(const ChangeRow *old, const ChangeRow *new);
 
+/* Whether who is acting may see a change; needs no SPI connection. */
+extern bool change_is_visible(int64 change_id);
+
 extern char *change_number_text(int64 change_id);
 
 /*
  * Find a change; with lock, locked against everybody else until the end of
- * the transaction.  MC008 where there is none.  Needs an SPI connection; the
+ * the transaction.  MC008 where there is none, or none that who is acting may
+ * see.  Needs an SPI connection; the
  * row lives in the SPI context.
  */
 extern void change_find(ChangeRow *row, int64 change_id, bool lock);
+/* The same for triggers and for a change that was found: false if not there. */
+extern bool change_read(ChangeRow *row, int64 change_id, bool lock);
 
 /*
  * What a statement did to the parts of a change, while the UPDATE that raises

@@ -162,7 +162,7 @@ static Status
 part_lock(int64 change_id)
 {
 	static KeptPlan lock = {
-		"SELECT status FROM changemgmt.change"
+		"SELECT status, confidential FROM changemgmt.change"
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 		1, {INT8OID}, NULL
 	};
@@ -174,6 +174,8 @@ part_lock(int64 change_id)
 	SPI_connect();
 	kept_plan_execute(&lock, &argument, NULL, 0);
 	value = spi_first_value(1, &isnull);
+	if (!isnull && DatumGetBool(spi_first_value(2, &isnull)))
+		isnull = !change_is_visible(change_id);
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),

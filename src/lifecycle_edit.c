@@ -601,7 +601,7 @@ create_change_from(PG_FUNCTION_ARGS)
 		canonical_digest(&buf, (uint8 *) VARDATA(digest));
 		if (replay_find(source, source_key, digest, &change_id))
 		{
-			change_find(&row, change_id, false);
+			(void) change_read(&row, change_id, false);
 			result = lifecycle_state(&row);
 			SPI_finish();
 			return result;
@@ -658,7 +658,7 @@ create_change_from(PG_FUNCTION_ARGS)
 		change_id = DatumGetInt64(spi_first_value(1, &isnull));
 		parts_insert(change_id, document);
 	}
-	change_find(&row, change_id, false);
+	(void) change_read(&row, change_id, false);
 	result = lifecycle_state(&row);
 	SPI_finish();
 	return result;

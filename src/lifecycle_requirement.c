@@ -551,7 +551,7 @@ waiver_judge(PG_FUNCTION_ARGS)
 				 errmsg("\"%s\" may not waive requirements", actor_name()),
 				 errhint("Who holds the seat of change_manager on a board may.")));
 	SPI_connect();
-	change_find(&row, DatumGetInt64(SPI_getbinval(tuple, desc,
+	(void) change_read(&row, DatumGetInt64(SPI_getbinval(tuple, desc,
 												  SPI_fnumber(desc, "change_id"),
 												  &isnull)), false);
 	model = lifecycle_model(&row);

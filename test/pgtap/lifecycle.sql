@@ -917,7 +917,7 @@ INSERT INTO edit VALUES ('category', '''schema'''), ('environment', '''staging''
 	('estimated_minutes', '7'), ('rollback_minutes', '77'), ('rollback_strategy', '''manual'''), ('risk_level', '''high'''),
 	('model', '''major'''), ('type', '''major'''),
 	('planned_start', 'now() - interval ''3 hours'''), ('planned_end', 'now() + interval ''3 days'''),
-	('confidential', 'true'), ('unplanned', 'true'), ('requester_id', 'changemgmt.person_id(''vera'')'),
+	('confidential', 'true'), ('confidential_until', 'now()'), ('unplanned', 'true'), ('requester_id', 'changemgmt.person_id(''vera'')'),
 	('coordinator_id', 'changemgmt.person_id(''vera'')'), ('team_id', '(SELECT id FROM changemgmt.team WHERE name = ''ops'')'), ('priority', '''high'''), ('deadline', 'now()'),
 	('promised_at', 'now()'), ('rough_estimate_hours', '5'), ('cost_planned', '5'), ('cost_actual', '5'), ('attributes', '''{"a": 1}''');
 SELECT set_eq($$SELECT field FROM changemgmt.field_class() WHERE relation = 'change' AND class IN ('plan', 'schedule', 'remark')$$,

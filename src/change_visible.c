@@ -1,0 +1,125 @@
+/*-------------------------------------------------------------------------
+ *
+ * change_visible.c
+ *	  Who may see a confidential change.
+ *
+ * Row-level security asks hidden_changes() once a query; functions, which
+ * read as the tables' owner, ask for the one change that they are about.
+ * Nobody who may not see a change is told that there is one.  There is no
+ * state.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+
+#include "change.h"
+#include "compat.h"
+#include "errors.h"
+#include "person.h"
+#include "spi.h"
+
+PG_FUNCTION_INFO_V1(hidden_changes);
+
+/*
+ * What hides a change c from person $1: it is confidential, its date has not
+ * come, and the person has nothing to do with it.
+ */
+#define HIDDEN \
+	" c.confidential" \
+	" AND (c.confidential_until IS NULL" \
+	"  OR c.confidential_until OPERATOR(pg_catalog.>) pg_catalog.now())" \
+	" AND NOT COALESCE($1 OPERATOR(pg_catalog.=) ANY (ARRAY[" \
+	"  c.requester_id, c.owner_id, c.coordinator_id, c.author_id," \
+	"  c.implementer_id, c.verifier_id, c.authorised_by_id]), false)" \
+	" AND NOT EXISTS (SELECT FROM changemgmt.team AS t" \
+	"  WHERE t.id OPERATOR(pg_catalog.=) c.team_id" \
+	"  AND t.lead_id OPERATOR(pg_catalog.=) $1)" \
+	" AND NOT EXISTS (SELECT FROM changemgmt.team_member AS m" \
+	"  WHERE m.team_id OPERATOR(pg_catalog.=) c.team_id" \
+	"  AND m.person_id OPERATOR(pg_catalog.=) $1)" \
+	" AND NOT EXISTS (SELECT FROM changemgmt.board_member AS b" \
+	"  WHERE b.person_id OPERATOR(pg_catalog.=) $1" \
+	"  AND b.valid_from OPERATOR(pg_catalog.<=) pg_catalog.now()" \
+	"  AND b.valid_until OPERATOR(pg_catalog.>) pg_catalog.now())" \
+	" AND NOT EXISTS (SELECT FROM changemgmt.change_task AS t" \
+	"  WHERE t.change_id OPERATOR(pg_catalog.=) c.id" \
+	"  AND t.assignee_id OPERATOR(pg_catalog.=) $1)" \
+	" AND NOT EXISTS (SELECT FROM changemgmt.change_item AS i" \
+	"  JOIN changemgmt.configuration_item AS ci" \
+	"   ON ci.id OPERATOR(pg_catalog.=) i.ci_id" \
+	"  WHERE i.change_id OPERATOR(pg_catalog.=) c.id" \
+	"  AND ci.owner_id OPERATOR(pg_catalog.=) $1)" \
+	" AND NOT EXISTS (SELECT FROM changemgmt.approval_vote AS v" \
+	"  WHERE v.change_id OPERATOR(pg_catalog.=) c.id" \
+	"  AND v.person_id OPERATOR(pg_catalog.=) $1)"
+
+/* The owner of the tables sees everything, and whom the server lets. */
+static bool
+sees_everything(void)
+{
+	Oid			role = GetOuterUserId();
+
+	return has_bypassrls_privilege(role) ||
+		has_privs_of_role(role, tables_owner());
+}
+
+bool
+change_is_visible(int64 change_id)
+{
+	static KeptPlan hidden = {
+		"SELECT FROM changemgmt.change AS c"
+		" WHERE c.id OPERATOR(pg_catalog.=) $2 AND" HIDDEN,
+		2, {INT8OID, INT8OID}, NULL
+	};
+	Datum		arguments[2];
+	bool		found;
+
+	if (sees_everything())
+		return true;
+	arguments[0] = Int64GetDatum(actor_person());
+	arguments[1] = Int64GetDatum(change_id);
+	SPI_connect();
+	kept_plan_execute(&hidden, arguments, NULL, 1);
+	found = SPI_processed > 0;
+	SPI_finish();
+	return !found;
+}
+
+/* hidden_changes(): the ids of the changes that who is acting may not see */
+Datum
+hidden_changes(PG_FUNCTION_ARGS)
+{
+	static KeptPlan hidden = {
+		"SELECT pg_catalog.array_agg(c.id) FROM changemgmt.change AS c"
+		" WHERE" HIDDEN,
+		1, {INT8OID}, NULL
+	};
+	MemoryContext caller = CurrentMemoryContext;
+	ArrayType  *result = NULL;
+	Datum		argument;
+	Datum		value;
+	bool		isnull;
+
+	if (!sees_everything())
+	{
+		argument = Int64GetDatum(actor_person());
+		SPI_connect();
+		kept_plan_execute(&hidden, &argument, NULL, 1);
+		value = spi_first_value(1, &isnull);
+		if (!isnull)
+		{
+			MemoryContext spi = MemoryContextSwitchTo(caller);
+
+			result = DatumGetArrayTypePCopy(value);
+			MemoryContextSwitchTo(spi);
+		}
+		SPI_finish();
+	}
+	PG_RETURN_ARRAYTYPE_P(result ? result : construct_empty_array(INT8OID));
+}
