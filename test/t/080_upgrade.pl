@@ -144,4 +144,147 @@ my @differences = differences($fresh, $upgraded);
 is(scalar @differences, 0, 'upgraded equals fresh, in ' . keys(%$fresh) . ' facts')
   or diag(join "\n", @differences);
 
+# ---------------------------------- the library of today, the SQL of before
+
+$s->createdb('walked');
+TestChanges::populate($s, 'walked', version => $old);
+is(TestChanges::statuses($s, 'walked'), TestChanges::all_statuses(),
+	'before the upgrade: verbs lead changes of every model into every status');
+is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'walked'), '', 'before the upgrade: the ledger is whole');
+
+my @views = split /\n/, $s->sql(<<'EOSQL', db => 'walked');
+SELECT c.oid::regclass FROM pg_class AS c
+JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_class'::regclass, c.oid, 'e')
+JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'changemgmt'
+WHERE c.relkind = 'v' ORDER BY 1
+EOSQL
+cmp_ok(scalar @views, '>', 5, 'there are views');
+is($s->sqlstate("SELECT count(v::text) FROM $_ AS v", db => 'walked'), '', "before the upgrade: $_ can be read") for @views;
+
+my @duties = qw(viewer requester implementer approver manager integration);
+is($s->sqlstate(join('', map { "CREATE ROLE regress_$_; SELECT changemgmt.grant_role('regress_$_', '$_');" } @duties),
+		db => 'walked'), '', 'before the upgrade: duties are granted');
+
+# What a dump says of those roles' privileges.
+sub grants
+{
+	my ($db) = @_;
+	return grep { /^GRANT .* TO regress_/ } split /\n/, TestServer::slurp($s->dump($db, '--schema-only'));
+}
+
+# All rows, in the columns that the old version had; of each table by its name.
+my %columns = map { split /\|/ } split /\n/, $s->sql(<<'EOSQL', db => 'walked');
+SELECT c.oid::regclass, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+FROM pg_class AS c
+JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_class'::regclass, c.oid, 'e')
+JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'changemgmt'
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind = 'r' GROUP BY c.oid
+EOSQL
+
+sub rows
+{
+	my ($db) = @_;
+	return { map { $_ => $s->sql("COPY (SELECT $columns{$_} FROM $_) TO STDOUT", db => $db) } keys %columns };
+}
+
+# A session from before the upgrade, with its plans and caches
+my $session = $s->session(db => 'walked');
+my $walks = 0;
+
+sub work
+{
+	# walks are known by the text of their steps
+	my $plan = 'plan' . ' ' x (2 + $walks++);
+	return <<"EOSQL";
+SELECT 'walked: ' || public.walk('lean_standard', '$plan submit approve start tasks complete check pass close');
+SELECT public.act('otto') \\g /dev/null
+SELECT id FROM changemgmt.create_change('of a session') \\gset
+SELECT revision FROM changemgmt.edit_change(:id, '{"description": "edited"}');
+SELECT c.status FROM changemgmt.copy_change(:id) AS c;
+EOSQL
+}
+
+$session->send(work());
+$session->sync;
+
+my $rows = rows('walked');
+$s->sql(<<'EOSQL', db => 'walked');
+CREATE TABLE public.granted AS
+	SELECT oid AS id, proname AS name FROM pg_proc WHERE pronamespace = 'changemgmt'::regnamespace
+	UNION ALL SELECT oid, relname FROM pg_class WHERE relnamespace = 'changemgmt'::regnamespace
+EOSQL
+my @granted = grants('walked');
+cmp_ok(scalar @granted, '>', 100, 'there are grants');
+
+# ------------------------------------------------------------ the upgrade
+
+$s->sql('ALTER EXTENSION changemgmt UPDATE', db => 'walked');
+
+my $after = rows('walked');
+for my $table (sort keys %$rows)
+{
+	# an upgrade is recorded as a load
+	my %left = map { $_ => 1 } split /\n/, $after->{$table};
+	my @lost = grep { !$left{$_} } split /\n/, $rows->{$table};
+	is(scalar @lost, 0, "the upgrade changes no row of $table") or diag("for example: $lost[0]");
+	is(scalar(split /\n/, $after->{$table}), scalar(split /\n/, $rows->{$table}), "and adds none to $table")
+	  if $table ne 'changemgmt.load';
+}
+is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'walked'), '', 'after the upgrade: the ledger is whole');
+
+# what an upgrade drops and makes anew with other arguments is another object
+my %gone = map { $_ => 1 } split /\n/, $s->sql(<<'EOSQL', db => 'walked');
+SELECT g.name FROM public.granted AS g
+WHERE NOT EXISTS (SELECT FROM pg_proc WHERE oid = g.id) AND NOT EXISTS (SELECT FROM pg_class WHERE oid = g.id)
+EOSQL
+my %still = map { $_ => 1 } grants('walked');
+is(join("\n", grep { !$still{$_} && !(/ ON \w+ changemgmt\.(\w+)/ && $gone{$1}) } @granted), '',
+	'after the upgrade: what was granted is dumped as before');
+is($s->sqlstate(join('', map { "SELECT changemgmt.grant_role('regress_$_', '$_');" } @duties), db => 'walked'), '',
+	'after the upgrade: duties are granted again');
+$s->createdb('granted');
+$s->sql('CREATE EXTENSION changemgmt', db => 'granted');
+$s->sql("SELECT changemgmt.grant_role('regress_$_', '$_')", db => 'granted') for @duties;
+is_deeply([ sort(grants('walked')) ], [ sort(grants('granted')) ], 'and then they are what they are in a fresh database');
+
+$session->send(work());
+$session->sync;
+my ($status, $output, $errors) = $session->finish;
+is($errors, '', 'a session from before the upgrade goes on after it');
+is($output =~ s/^done \d+\n//gmr, "walked: closed\n2\ndraft\n" x 2, 'and does what it did before');
+
+my ($changes, $events) = split /\|/, TestChanges::go_on($s, 'walked');
+cmp_ok($changes, '>', 80, 'after the upgrade: changes of every status go on');
+cmp_ok($events, '>', 6, 'by every verb');
+is($s->sqlstate("SELECT public.act('ivan'); SELECT changemgmt.start(id) FROM changemgmt.change"
+			. " WHERE status = 'scheduled' AND rollback_minutes = 77", db => 'walked'), 'MC005',
+	'an approval that was stale is stale');
+is($s->sqlstate("SELECT count(v::text) FROM $_ AS v", db => 'walked'), '', "after the upgrade: $_ can be read") for @views;
+is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'walked'), '', 'and the ledger is whole after that');
+
+# ------------------------------------ a table that lacks the newest column
+
+# As the next version will find this one: with a column that only it has.
+$s->createdb('lacking');
+TestChanges::prepare($s, 'lacking', version => $old);
+$s->sql('ALTER TABLE changemgmt.change DROP COLUMN long_term_impact', db => 'lacking');
+$session = $s->session(db => 'lacking', on_error_stop => 0, verbosity => 'sqlstate');
+$session->send(work());
+$session->send(q[SELECT changemgmt.edit_change(:id, '{"long_term_impact": "more"}');]);
+$session->sync;
+like($session->output, qr/^walked: closed\n2\ndraft\ndone/, 'without a newer column: changes are created, edited, copied and closed');
+is($session->errors, "ERROR:  MC008\n" , 'without a newer column: it cannot be given');
+$s->sql('ALTER TABLE changemgmt.change ADD COLUMN long_term_impact text', db => 'lacking');
+$session->send(q[SELECT revision FROM changemgmt.edit_change(:id, '{"long_term_impact": "more"}');]);
+$session->send('SELECT id FROM changemgmt.copy_change(:id) \gset');
+$session->send('SELECT c.long_term_impact FROM changemgmt.change AS c WHERE c.id = :id;');
+($status, $output, $errors) = $session->finish;
+like($output, qr/^3\nmore\n\z/m, 'once it is there, the same session writes it');
+is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'lacking'), '', 'the ledger knows');
+
+$s->sql('ALTER TABLE changemgmt.change DROP COLUMN long_term_impact', db => 'upgraded');
+is($s->sqlstate("SELECT changemgmt.create_change('any')", db => 'upgraded'), '42703',
+	'a column of its own version that somebody dropped is an error');
+
 done_testing;

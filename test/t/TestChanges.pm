@@ -5,6 +5,9 @@
 #   TestChanges::populate($server, 'db');       # creates the extension, too
 #   my $rows = TestChanges::content($server, 'db');
 #   TestChanges::go_on($server, 'db');          # each takes a next step
+#
+# populate($server, 'db', version => '1.0') does it in an older version of the
+# extension; so what newer versions have is left out with a version given.
 package TestChanges;
 
 use strict;
@@ -13,8 +16,8 @@ use warnings;
 # People, models, and functions that take steps by whose turn it is.
 sub prepare
 {
-	my ($server, $db) = @_;
-	$server->sql('CREATE EXTENSION changemgmt', db => $db);
+	my ($server, $db, %opt) = @_;
+	$server->sql('CREATE EXTENSION changemgmt' . ($opt{version} ? " VERSION '$opt{version}'" : ''), db => $db);
 	$server->sql(<<'EOSQL', db => $db);
 SELECT changemgmt.add_person(login) FROM unnest(ARRAY[
     'otto', 'ivan', 'vera', 'ann', 'ben', 'cleo', 'mona']) AS login;
@@ -163,8 +166,8 @@ EOSQL
 # No table of the extension is empty after that.
 sub populate
 {
-	my ($server, $db) = @_;
-	prepare($server, $db);
+	my ($server, $db, %opt) = @_;
+	prepare($server, $db, %opt);
 	$server->sql(<<'EOSQL', db => $db);
 CREATE TABLE public.way (place serial, model text, steps text);
 INSERT INTO public.way (model, steps)
