@@ -412,6 +412,12 @@ COMMENT ON FUNCTION changemgmt.cache_invalidate() IS
 CREATE TRIGGER cache_invalidate
 	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON changemgmt.site_setting
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.cache_invalidate();
+-- The apply worker of a subscription fires no trigger of a statement.
+CREATE TRIGGER cache_invalidate_replica
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.site_setting
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.cache_invalidate();
+ALTER TABLE changemgmt.site_setting
+	ENABLE REPLICA TRIGGER cache_invalidate_replica;
 
 CREATE FUNCTION changemgmt.site_setting_check() RETURNS trigger
 	LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -76,6 +76,12 @@ CREATE INDEX board_member_person_id_idx ON changemgmt.board_member (person_id);
 CREATE TRIGGER cache_invalidate
 	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON changemgmt.person
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.cache_invalidate();
+-- The apply worker of a subscription fires no trigger of a statement.
+CREATE TRIGGER cache_invalidate_replica
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.person
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.cache_invalidate();
+ALTER TABLE changemgmt.person
+	ENABLE REPLICA TRIGGER cache_invalidate_replica;
 
 CREATE FUNCTION changemgmt.acting_person() RETURNS text
 	LANGUAGE C STABLE PARALLEL RESTRICTED

@@ -65,6 +65,12 @@ CREATE TRIGGER site_requirement_check
 CREATE TRIGGER cache_invalidate
 	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON changemgmt.site_requirement
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.cache_invalidate();
+-- The apply worker of a subscription fires no trigger of a statement.
+CREATE TRIGGER cache_invalidate_replica
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.site_requirement
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.cache_invalidate();
+ALTER TABLE changemgmt.site_requirement
+	ENABLE REPLICA TRIGGER cache_invalidate_replica;
 
 CREATE TRIGGER load_record_before
 	BEFORE INSERT ON changemgmt.site_requirement

@@ -335,6 +335,9 @@ part_stamp(PG_FUNCTION_ARGS)
 		old_id = part_change_id(old, desc);
 	if (new)
 		new_id = part_change_id(new, desc);
+	if (old && new && old_id != new_id)
+		part_check_move(part_table(trigdata->tg_relation), old, new,
+						trigdata->tg_relation);
 	/* a row that moves locks both changes, the lower id first */
 	if (old && (new == NULL || old_id <= new_id))
 		status = part_lock(old_id);
@@ -505,7 +508,8 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 		"UPDATE changemgmt.change"
 		" SET revision = revision OPERATOR(pg_catalog.+) 1"
 		" WHERE id OPERATOR(pg_catalog.=) $1"
-		" RETURNING status, model, model_version, actual_start",
+		" RETURNING status, model, model_version, actual_start,"
+		" first_submitted_at IS NOT NULL",
 		1, {INT8OID}, NULL
 	};
 	PartTable	table = part_table(rel);
@@ -515,6 +519,7 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	Status		status;
 	const ChangeModel *model;
 	TimestampTz begun;
+	bool		submitted;
 	char	   *key;
 	bool		isnull;
 
@@ -548,8 +553,10 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	begun = DatumGetTimestampTz(spi_first_value(4, &isnull));
 	if (isnull)
 		begun = DT_NOEND;
+	submitted = DatumGetBool(spi_first_value(5, &isnull));
 	for (int i = 0; i < count; i++)
-		part_edit_judge(table, &edits[i], desc, rel, status, model, begun);
+		part_edit_judge(table, &edits[i], desc, rel, status, model, begun,
+						submitted);
 	SPI_finish();
 }
 

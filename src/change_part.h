@@ -52,15 +52,20 @@ extern bool part_true(HeapTuple tuple, TupleDesc desc, const char *column);
 /* MC008 for what no part can hold. */
 extern void part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc);
 extern void part_check_values(PartTable table, HeapTuple tuple, Relation rel);
+/* MC005 for a row that may not be moved to another change. */
+extern void part_check_move(PartTable table, HeapTuple old, HeapTuple new,
+							Relation rel);
 /* Whether an edit touches what an approval seals. */
 extern bool part_edit_is_plan(PartTable table, const PartEdit *edit,
 							  TupleDesc desc);
 /*
  * What an edit may not do in this status: MC001, MC003, MC005, MC006, MC008.
- * begun is actual_start, or the end of time where work has not begun.
+ * begun is actual_start, or the end of time where work has not begun;
+ * submitted: ever.
  */
 extern void part_edit_judge(PartTable table, const PartEdit *edit,
 							TupleDesc desc, Relation rel, Status status,
-							const ChangeModel *model, TimestampTz begun);
+							const ChangeModel *model, TimestampTz begun,
+							bool submitted);
 
 #endif							/* CHANGEMGMT_CHANGE_PART_H */

@@ -216,6 +216,39 @@ part_edit_is_plan(PartTable table, const PartEdit *edit, TupleDesc desc)
 		!part_same(edit->old, edit->new, desc, plan_columns[table]);
 }
 
+/*
+ * What is planned can be planned elsewhere.  What somebody did, found or said
+ * stays where it was: a move is a row taken away and a row put in, and neither
+ * half shows who first wrote it and when.
+ */
+void
+part_check_move(PartTable table, HeapTuple old, HeapTuple new, Relation rel)
+{
+	static const char *const id[] = {"id", NULL};
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		free = row_is_plan(table, old, desc) &&
+		row_is_plan(table, new, desc) && part_same(old, new, desc, id);
+
+	if (table == PART_TASK)
+		free &= part_is(old, desc, "status", "open") &&
+			part_is(new, desc, "status", "open");
+	if (table == PART_CHECK)
+	{
+		bool		isnull;
+
+		(void) part_value(old, desc, "passed", &isnull);
+		free &= isnull;
+	}
+	if (!free)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+				 errmsg("this row of %s stays with change " INT64_FORMAT,
+						RelationGetRelationName(rel),
+						part_change_id(old, desc)),
+				 errhint("Add another one to the change that it is to belong to."),
+				 errtablecol(rel, SPI_fnumber(desc, "change_id"))));
+}
+
 /* Nobody writes in another's name. */
 static void
 edit_check_person(const PartEdit *edit, TupleDesc desc, Relation rel,
@@ -228,7 +261,8 @@ edit_check_person(const PartEdit *edit, TupleDesc desc, Relation rel,
 		(edit->old && part_equal(edit->old, edit->new, desc, column)))
 		return;
 	person = part_value(edit->new, desc, column, &isnull);
-	if (!isnull && DatumGetInt64(person) != actor_person())
+	if (isnull ? edit->old == NULL && actor_person() != 0 :
+		DatumGetInt64(person) != actor_person())
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
 				 errmsg("%s of %s is always who acts", column,
@@ -247,7 +281,20 @@ edit_check_author(const PartEdit *edit, TupleDesc desc, Relation rel,
 
 	edit_check_person(edit, desc, rel, column);
 	if (edit->old == NULL)
+	{
+		TimestampTz at = DatumGetTimestampTz(part_value(edit->new, desc, when,
+														&isnull));
+
+		if (isnull || at < GetCurrentStatementStartTimestamp() ||
+			at > GetCurrentTimestamp())
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+					 errmsg("%s of %s is when it was written", when,
+							RelationGetRelationName(rel)),
+					 errhint("A trigger of the site changed it: give it a name that sorts before zzz_stamp."),
+					 errtablecol(rel, SPI_fnumber(desc, when))));
 		return;
+	}
 	author = part_value(edit->old, desc, column, &isnull);
 	if (isnull || DatumGetInt64(author) != actor_person())
 		ereport(ERROR,
@@ -317,6 +364,34 @@ status_is_over(Status status)
 	return status == STATUS_CLOSED || status == STATUS_CANCELLED;
 }
 
+/* What is said of a task whose status stays: why it was skipped, who has it. */
+static void
+task_remark_judge(const PartEdit *edit, TupleDesc desc, Relation rel,
+				  Status status)
+{
+	bool		over = status_is_over(status) &&
+		!part_is(edit->new, desc, "phase", "follow_up");
+	bool		isnull;
+	Datum		who = part_value(edit->old, desc, "done_by_id", &isnull);
+
+	if (!part_equal(edit->old, edit->new, desc, "status_reason") &&
+		!part_is(edit->old, desc, "status", "open") &&
+		(isnull || DatumGetInt64(who) != actor_person()))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+				 errmsg("the reason changes only by who gave it"),
+				 errhint("Say in a comment what there is to say."),
+				 errtablecol(rel, SPI_fnumber(desc, "status_reason"))));
+	if (over && !(part_equal(edit->old, edit->new, desc, "status_reason") &&
+				  part_equal(edit->old, edit->new, desc, "assignee_id")))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+				 errmsg("tasks of change " INT64_FORMAT " stay: it is %s",
+						edit->change_id, status_code(status)),
+				 errhint("Only follow-up tasks go on after the end."),
+				 errtable(rel)));
+}
+
 static void
 task_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 		   const ChangeModel *model)
@@ -337,6 +412,8 @@ task_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 		part_is(edit->new, desc, "status", "open"))
 	{
 		edit_check_fixed(edit, desc, rel, who);
+		if (edit->old)
+			task_remark_judge(edit, desc, rel, status);
 		/* what was done before the work is no step of the work */
 		if (!part_is(edit->new, desc, "status", "open"))
 			edit_check_fixed(edit, desc, rel, place);
@@ -377,6 +454,8 @@ check_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 {
 	static const char *const result[] = {"passed", "observed", "checked_at", NULL};
 	static const char *const who[] = {"checked_by_id", NULL};
+	static const char *const asked[] = {"kind", "stage", "title", "expected",
+	"is_required", NULL};
 	bool		had_result = false;
 	bool		has_result = false;
 	bool		isnull;
@@ -405,6 +484,26 @@ check_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 					 errhint("changemgmt.record_check() records a later result of the same check.")));
 		return;
 	}
+	if (edit->old ?
+		part_true(edit->old, desc, "is_planned") != part_true(edit->new, desc, "is_planned") :
+		part_true(edit->new, desc, "is_planned") != (status < STATUS_IN_PROGRESS))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+				 errmsg("is_planned of a check is not written by hand"),
+				 errhint("Leave the column out: it is filled in."),
+				 errtablecol(rel, SPI_fnumber(desc, "is_planned"))));
+	/* what was asked stays beside the answer */
+	if (edit->old && (had_result || status_is_over(status)) &&
+		!part_same(edit->old, edit->new, desc, asked))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+				 errmsg("what a check asked for stays once %s",
+						had_result ? "it has a result" : "its change is over"),
+				 errhint("Add a check of your own: changemgmt.add_check()."),
+				 errtable(rel)));
+	if (edit->old == NULL && status_is_over(status))
+		progress_error("nothing is verified any more", edit->change_id,
+					   status_code(status), "Say in a comment what was found.");
 	if (edit->old && part_same(edit->old, edit->new, desc, result))
 	{
 		edit_check_fixed(edit, desc, rel, who);
@@ -432,7 +531,7 @@ check_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 void
 part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 				Relation rel, Status status, const ChangeModel *model,
-				TimestampTz begun)
+				TimestampTz begun, bool submitted)
 {
 	static const char *const id[] = {"id", NULL};
 
@@ -464,6 +563,12 @@ part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 			break;
 		case PART_WAIVER:
 			edit_check_author(edit, desc, rel, "waived_by_id", "waived_at");
+			if (edit->old && submitted)
+				ereport(ERROR,
+						(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
+						 errmsg("a waiver of a change that was submitted stays"),
+						 errhint("changemgmt.revise() ends what was waived."),
+						 errtable(rel)));
 			break;
 		case PART_LINK:
 			if (edit->old && status_is_over(status))

@@ -189,6 +189,8 @@ change_is_possible(PG_FUNCTION_ARGS)
 	tuple.t_tableOid = InvalidOid;
 	tuple.t_data = header;
 	change_row_read(&row, &tuple, desc);
+	if (change_id_of(&row) < 1)
+		malformed(CH_id, "is no number of a change: they begin with 1");
 	change_check_codes(NULL, &row);
 	check_possible(NULL, &row);
 	ReleaseTupleDesc(desc);

@@ -471,7 +471,9 @@ ledger_is_history(TriggerData *trigdata)
 	CopyStmt   *copy;
 	MemoryContextCallback *callback;
 
-	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+	/* a client's COPY runs as who gave it; under it we and others may insert */
+	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ||
+		InLocalUserIdChange() || InSecurityRestrictedOperation())
 		return false;
 	if ((copy = copy_from_statement()) == NULL || trigger_depth() != 1)
 		return false;

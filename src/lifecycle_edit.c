@@ -834,7 +834,7 @@ template_check(PG_FUNCTION_ARGS)
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	jsonb_push_text(&state, "title", "template");
 	jsonb_push_text(&state, "type", model->type);
-	jsonb_push_int64(&state, "id", 0);
+	jsonb_push_int64(&state, "id", 1);
 	jsonb_push_bool(&state, "on_hold", false);
 	argument = DirectFunctionCall2(jsonb_concat,
 								   JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL))),

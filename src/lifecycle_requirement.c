@@ -183,6 +183,19 @@ is_requirement_function(Oid funcid)
 	return good;
 }
 
+static Oid
+function_owner(Oid funcid)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", funcid);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 /* Oid of a function by its name and types; InvalidOid where there is none. */
 static Oid
 function_lookup(const char *function)
@@ -486,7 +499,10 @@ site_requirement_check(PG_FUNCTION_ARGS)
 	HeapTuple	tuple;
 	char	   *name;
 	char	   *function;
+	const char *registered_by;
 	Oid			funcid;
+	Oid			owner;
+	Oid			role;
 	int			columns[2];
 	Datum		values[2];
 	bool		isnull[2] = {false, false};
@@ -515,10 +531,39 @@ site_requirement_check(PG_FUNCTION_ARGS)
 				 errmsg("function %s cannot be a requirement", function),
 				 errdetail("A requirement is a STABLE or IMMUTABLE function (change_id bigint) RETURNS text that returns null when it is met, else what is missing.")));
 
+	/*
+	 * It runs as who named the function, also after somebody else has changed
+	 * the rest of the row.  And only who may replace a function decides what
+	 * it does, so it has to be somebody whom who registers trusts.
+	 */
+	function = format_procedure_qualified(funcid);
+	registered_by = effective_role_name();
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+	{
+		HeapTuple	old = trigdata->tg_trigtuple;
+		char	   *old_function = SPI_getvalue(old, desc,
+												SPI_fnumber(desc, "function"));
+
+		if (strcmp(old_function, function) == 0)
+			registered_by = SPI_getvalue(old, desc,
+										 SPI_fnumber(desc, "registered_by"));
+	}
+	owner = function_owner(funcid);
+	role = get_role_oid(registered_by, true);
+	if (!superuser_arg(owner) &&
+		!(OidIsValid(role) && has_privs_of_role(role, owner)))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+				 errmsg("function %s belongs to role \"%s\", who could replace it",
+						function, GetUserNameFromId(owner, false)),
+				 errdetail("A requirement runs as who registers it."),
+				 errhint("Register functions of your own, or let \"%s\" register it.",
+						 GetUserNameFromId(owner, false))));
+
 	columns[0] = SPI_fnumber(desc, "function");
-	values[0] = CStringGetTextDatum(format_procedure_qualified(funcid));
+	values[0] = CStringGetTextDatum(function);
 	columns[1] = SPI_fnumber(desc, "registered_by");
-	values[1] = CStringGetTextDatum(effective_role_name());
+	values[1] = CStringGetTextDatum(registered_by);
 	return PointerGetDatum(heap_modify_tuple_by_cols(tuple, desc, 2, columns,
 													 values, isnull));
 }

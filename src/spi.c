@@ -343,7 +343,8 @@ Datum
 cache_invalidate(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = trigger_data(fcinfo, "cache_invalidate",
-										 FOR_STATEMENT | AT_AFTER, NULL);
+										 FOR_ROW | FOR_STATEMENT | AT_AFTER,
+										 NULL);
 
 	CacheInvalidateRelcache(trigdata->tg_relation);
 	return PointerGetDatum(NULL);
