@@ -145,7 +145,7 @@ ask($a, "BEGIN; SET LOCAL ROLE regress_pool_requester; SELECT 1 FROM changemgmt.
 ask($b, "BEGIN; SET LOCAL changemgmt.actor = 'dora'; SET LOCAL ROLE regress_pool_requester; SET LOCAL application_name = 'shop';"
 	  . " SELECT 1 FROM changemgmt.add_comment($by_max, 'both'); COMMIT;");
 ask($a, "SELECT 1 FROM changemgmt.add_comment($by_max, 'nobody');");
-is($s->sql('SELECT subject_id, sequence, session_role, effective_role, actor FROM changemgmt.ledger ORDER BY 1, 2'),
+is($s->sql("SELECT subject_id, sequence, session_role, effective_role, actor FROM changemgmt.ledger WHERE subject_kind = 'change' ORDER BY 1, 2"),
 	join("\n",
 		"$by_dora|1|regress_pool|regress_pool|dora",
 		"$by_max|1|regress_pool|regress_pool|max",
@@ -204,13 +204,13 @@ is(ask($a, "PREPARE say(bigint) AS SELECT 1 FROM changemgmt.add_comment(\$1, 'pr
 	'a verb prepared by one client');
 is(ask($b, "BEGIN; SET LOCAL changemgmt.actor = 'max'; EXECUTE say($by_dora); COMMIT;"), '1', 'executed by another');
 is(ask($a, "BEGIN; SET LOCAL changemgmt.actor = 'dora'; EXECUTE say($by_dora); COMMIT;"), '1', 'and by the first');
-is($s->sql("SELECT string_agg(actor, ' ' ORDER BY sequence) FROM changemgmt.ledger WHERE subject_id = $by_dora"), 'dora max dora',
+is($s->sql("SELECT string_agg(actor, ' ' ORDER BY sequence) FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = $by_dora"), 'dora max dora',
 	'is the act of each');
 
 # A transaction in which the actor changes
 is(ask($a, "BEGIN; SET LOCAL changemgmt.actor = 'dora'; SELECT 1 FROM changemgmt.add_comment($by_max, 'one');"
 		  . " SET LOCAL changemgmt.actor = 'max'; SELECT 1 FROM changemgmt.add_comment($by_max, 'two'); COMMIT;"), '1 1', 'two actors in a transaction');
-is($s->sql("SELECT string_agg(actor, ' ' ORDER BY sequence) FROM changemgmt.ledger WHERE subject_id = $by_max AND sequence > 4"), 'dora max',
+is($s->sql("SELECT string_agg(actor, ' ' ORDER BY sequence) FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = $by_max AND sequence > 4"), 'dora max',
 	'are two in the ledger');
 
 # People, settings and models are remembered by server connection, not by
@@ -257,7 +257,7 @@ EOSQL
 ($rc, undef, $err) = $p->run('pgbench', '-h', $p->host, '-p', $p->port, '-U', 'regress_pool', '-n', '-c', 8, '-t', 50, '-f', $script, 'two');
 is($rc, 0, 'pgbench, 8 clients on two connections') or diag $err;
 is($s->sql("SELECT count(*), count(*) FILTER (WHERE c.title = 'of ' || l.actor AND p.login = l.actor) FROM changemgmt.change AS c"
-		. ' JOIN changemgmt.person AS p ON p.id = c.requester_id JOIN changemgmt.ledger AS l ON l.subject_id = c.id'
+		. ' JOIN changemgmt.person AS p ON p.id = c.requester_id JOIN changemgmt.ledger AS l ON l.subject_kind = \'change\' AND l.subject_id = c.id'
 		. " WHERE c.title ~ '^of p'"), '400|400', 'each change is its own client\'s');
 is($s->sql("SELECT * FROM changemgmt.verify_ledger()"), '', 'and the ledger is whole');
 
