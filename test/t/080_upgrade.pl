@@ -185,7 +185,9 @@ EOSQL
 sub rows
 {
 	my ($db) = @_;
-	return { map { $_ => $s->sql("COPY (SELECT $columns{$_} FROM $_) TO STDOUT", db => $db) } keys %columns };
+	return { map {
+			$_ => join("\n", sort split /\n/, $s->sql("COPY (SELECT $columns{$_} FROM $_) TO STDOUT", db => $db))
+		} keys %columns };
 }
 
 # A session from before the upgrade, with its plans and caches
@@ -215,10 +217,18 @@ CREATE TABLE public.granted AS
 	UNION ALL SELECT oid, relname FROM pg_class WHERE relnamespace = 'changemgmt'::regnamespace
 EOSQL
 my @granted = grants('walked');
+my $dump = $s->dump('walked');
+$s->sql('GRANT SELECT ON changemgmt.change TO PUBLIC; GRANT EXECUTE ON FUNCTION changemgmt.plan TO PUBLIC', db => 'walked');
+$s->sql('ALTER TABLE changemgmt.change_task DISABLE TRIGGER part_updated', db => 'walked');
+$s->sql('CREATE VIEW public.of_ours AS SELECT * FROM changemgmt.verify_ledger()', db => 'walked');
 cmp_ok(scalar @granted, '>', 100, 'there are grants');
 
 # ------------------------------------------------------------ the upgrade
 
+is($s->sqlstate('ALTER EXTENSION changemgmt UPDATE', db => 'walked'), '2BP01',
+	'a view of the site over what is made anew stands in the way');
+is($s->sql("SELECT extversion FROM pg_extension WHERE extname = 'changemgmt'", db => 'walked'), $old, 'and nothing has changed');
+$s->sql('DROP VIEW public.of_ours', db => 'walked');
 $s->sql('ALTER EXTENSION changemgmt UPDATE', db => 'walked');
 
 my $after = rows('walked');
@@ -241,6 +251,11 @@ EOSQL
 my %still = map { $_ => 1 } grants('walked');
 is(join("\n", grep { !$still{$_} && !(/ ON \w+ changemgmt\.(\w+)/ && $gone{$1}) } @granted), '',
 	'after the upgrade: what was granted is dumped as before');
+is($s->sql("SELECT count(*) FROM (SELECT relacl FROM pg_class WHERE oid = 'changemgmt.change'::regclass"
+			. " UNION ALL SELECT proacl FROM pg_proc WHERE oid = 'changemgmt.plan'::regproc) AS o(acl),"
+			. " aclexplode(o.acl) AS a WHERE a.grantee = 0", db => 'walked'), '0', 'after the upgrade: PUBLIC has nothing');
+is($s->sql("SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D' AND tgrelid = 'changemgmt.change_task'::regclass",
+		db => 'walked'), '0', 'after the upgrade: no trigger is disabled');
 is($s->sqlstate(join('', map { "SELECT changemgmt.grant_role('regress_$_', '$_');" } @duties), db => 'walked'), '',
 	'after the upgrade: duties are granted again');
 $s->createdb('granted');
@@ -262,6 +277,21 @@ is($s->sqlstate("SELECT public.act('ivan'); SELECT changemgmt.start(id) FROM cha
 	'an approval that was stale is stale');
 is($s->sqlstate("SELECT count(v::text) FROM $_ AS v", db => 'walked'), '', "after the upgrade: $_ can be read") for @views;
 is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'walked'), '', 'and the ledger is whole after that');
+
+# The other way to a new version: a dump, which comes into what is installed.
+$s->createdb('restored');
+(undef, undef, $err) = $s->run($s->psql_command(db => 'restored', on_error_stop => 0, verbosity => 'default'), '-f', $dump);
+# the privileges on what the new version dropped have nowhere to go
+is(join("\n", grep { /ERROR/ && !(/ERROR:  function changemgmt\.(\w+)\(.* does not exist/ && $gone{$1}) } split /\n/, $err), '',
+	'a dump of the old version restores into the new one');
+is($s->sql("SELECT extversion FROM pg_extension WHERE extname = 'changemgmt'", db => 'restored'), $new,
+	'which is what the database has');
+my $restored = rows('restored');
+is_deeply([ grep { $restored->{$_} ne $rows->{$_} && $_ ne 'changemgmt.load' } sort keys %$rows ], [], 'with every row');
+is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'restored'), '', 'and its ledger is whole');
+($changes) = split /\|/, TestChanges::go_on($s, 'restored');
+cmp_ok($changes, '>', 80, 'and its changes go on');
+is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'restored'), '', 'and the ledger is whole after that');
 
 # ------------------------------------ a table that lacks the newest column
 
