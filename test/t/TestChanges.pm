@@ -5,6 +5,7 @@
 #   TestChanges::populate($server, 'db');       # creates the extension, too
 #   my $rows = TestChanges::content($server, 'db');
 #   TestChanges::go_on($server, 'db');          # each takes a next step
+#   my $answers = TestChanges::reads($server, 'db');    # views and functions
 #
 # populate($server, 'db', version => '1.0') does it in an older version of the
 # extension; so what newer versions have is left out with a version given.
@@ -269,6 +270,115 @@ sub content
 		else { push @{ $content{$table} }, $line }
 	}
 	return { map { $_ => join "\n", sort @{ $content{$_} } } keys %content };
+}
+
+# What a viewer may call, with arguments: c is every change, r some rates.
+my %reads = (
+	'acting_person()'                                      => '',
+	'add_business_days(timestamp with time zone,integer)'  => "'2026-01-01 12:00+00', 5",
+	'approval_tally(bigint)'                               => 'c.id',
+	'board_id(text)'                                       => "'cab'",
+	'change_failure_rate(boolean)'                         => "c.outcome = 'failed'",
+	'change_header(bigint)'                                => 'c.id',
+	'change_id(text)'                                      => 'changemgmt.change_number(c.id)',
+	'change_is_possible(changemgmt.change)'                => 'c',
+	'change_number(bigint)'                                => 'c.id',
+	'change_state(bigint)'                                 => 'c.id',
+	'ci_id(text)'                                          => "'db'",
+	'code_list()'                                          => '',
+	'denominator(changemgmt.rate)'                         => 'r.a',
+	'duty_rights()'                                        => '',
+	'earliest_start(bigint)'                               => 'c.id',
+	'field_class()'                                        => '',
+	'hidden_changes()'                                     => '',
+	'merkle_root(bytea[])'                                 => "ARRAY[changemgmt.row_digest(c)]",
+	'next_steps(bigint)'                                   => 'c.id',
+	'numerator(changemgmt.rate)'                           => 'r.a',
+	'person_id(text)'                                      => "'otto'",
+	'rate(bigint,bigint)'                                  => '2, 10',
+	'rate_accum(changemgmt.rate,boolean)'                  => 'r.a, true',
+	'rate_accum_inv(changemgmt.rate,boolean)'              => 'r.a, false',
+	'rate_add(changemgmt.rate,changemgmt.rate)'            => 'r.a, r.b',
+	'rate_cmp(changemgmt.rate,changemgmt.rate)'            => 'r.a, r.b',
+	'rate_combine(changemgmt.rate,changemgmt.rate)'        => 'r.a, r.b',
+	'rate_combine_inv(changemgmt.rate,changemgmt.rate)'    => 'r.b, r.a',
+	'rate_eq(changemgmt.rate,changemgmt.rate)'             => 'r.a, r.b',
+	'rate_ge(changemgmt.rate,changemgmt.rate)'             => 'r.a, r.b',
+	'rate_gt(changemgmt.rate,changemgmt.rate)'             => 'r.a, r.b',
+	'rate_hash(changemgmt.rate)'                           => 'r.a',
+	'rate_hash_extended(changemgmt.rate,bigint)'           => 'r.a, 1',
+	'rate_in(cstring)'                                     => "'2/10'",
+	'rate_le(changemgmt.rate,changemgmt.rate)'             => 'r.a, r.b',
+	'rate_lt(changemgmt.rate,changemgmt.rate)'             => 'r.a, r.b',
+	'rate_ne(changemgmt.rate,changemgmt.rate)'             => 'r.a, r.b',
+	'rate_out(changemgmt.rate)'                            => 'r.a',
+	'rate_send(changemgmt.rate)'                           => 'r.a',
+	'rate_subtract(changemgmt.rate,changemgmt.rate)'       => 'r.b, r.a',
+	'rate_sum(changemgmt.rate)'                            => 'r.a',
+	'rate_to_double(changemgmt.rate)'                      => 'r.a',
+	'rate_to_numeric(changemgmt.rate)'                     => 'r.a',
+	'requirement_list()'                                   => '',
+	'row_digest(record)'                                   => 'c',
+	'setting_value(text)'                                  => "'number_prefix'",
+	'shipped_models()'                                     => '',
+	'shipped_settings()'                                   => '',
+	'team_id(text)'                                        => "'dba'",
+	'verify_ledger(text,bigint,text)'                      => '',
+	'why_not(bigint,text)'                                 => "c.id, 'start'",
+	'wilson_high(changemgmt.rate,double precision)'        => 'r.a, 0.95',
+	'wilson_low(changemgmt.rate,double precision)'         => 'r.a, 0.95',
+);
+
+# These also depend on the clock: only whether there is an answer is kept.
+my %by_clock = map { $_ => ' IS NULL' } 'earliest_start(bigint)';
+
+# The functions that a duty gives and another one does not, by their types.
+# Functions for the server itself (internal) can't be called.
+sub functions
+{
+	my ($server, $db, $duty, $without) = @_;
+	return split /\n/, $server->sql(<<"EOSQL", db => $db);
+SET search_path = pg_catalog;
+SELECT replace(d.object, 'pg_catalog.', '') COLLATE "C" AS f FROM changemgmt.duty_rights() AS d
+WHERE d.duty = '$duty' AND d.privilege = 'EXECUTE' AND d.object NOT LIKE '%internal%'
+  AND NOT EXISTS (SELECT FROM changemgmt.duty_rights() AS o WHERE o.duty = '$without' AND o.object = d.object)
+ORDER BY f
+EOSQL
+}
+
+# Every view and every function that only looks, with what it answers to a role
+# that may ask (default: the superuser).  A function that has no arguments above answers
+# undef.  Ages are left out, and sums of floating point may differ in their last
+# digits.
+sub reads
+{
+	my ($server, $db, $role) = @_;
+	my (%answers, $name);
+	$role ||= 'postgres';
+	my $text = "SET ROLE $role;\n";
+	my @views = split /\n/, $server->sql(<<"EOSQL", db => $db);
+SELECT c.oid::regclass FROM pg_class AS c
+WHERE c.relnamespace = 'changemgmt'::regnamespace AND c.relkind = 'v' AND has_table_privilege('$role', c.oid, 'SELECT')
+ORDER BY 1
+EOSQL
+	$text .= "\\echo === $_\nSELECT to_jsonb(v) - 'age_hours' FROM $_ AS v;\n" for @views;
+	for my $function (functions($server, $db, 'viewer', ''))
+	{
+		my $name = $function =~ s/^changemgmt\.//r;
+		my $arguments = $reads{$name};
+		$answers{$function} = undef;
+		next if !defined $arguments;
+		my $from = $arguments =~ /\bc\b/ ? ' FROM changemgmt.change AS c'
+		  : $arguments =~ /\br\./
+		  ? " FROM (SELECT '2/10'::changemgmt.rate AS a, '4/20'::changemgmt.rate AS b) AS r" : '';
+		$text .= "\\echo === $function\nSELECT " . $function =~ s/\(.*//r . "($arguments)" . ($by_clock{$name} || '') . "$from;\n";
+	}
+	for my $line (split /\n/, $server->sql($text, db => $db))
+	{
+		if ($line =~ /^=== (.*)$/) { $name = $1; $answers{$name} = [] }
+		else { push @{ $answers{$name} }, $line =~ s/(\d+\.\d+)/sprintf '%.9g', $1/ger }
+	}
+	return { map { $_ => $answers{$_} && join "\n", sort @{ $answers{$_} } } keys %answers };
 }
 
 # Changes take their next step.  Returns how many did, in how many ways, and
