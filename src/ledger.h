@@ -49,6 +49,9 @@ typedef struct LedgerIdentity
 extern void canonical_append_text(StringInfo buf, const char *text);
 extern void canonical_append_bytes(StringInfo buf, const void *data, int len);
 extern void canonical_append_null(StringInfo buf);
+/* a field whose length is not known yet: pass on where it began */
+extern int	canonical_begin_field(StringInfo buf);
+extern void canonical_end_field(StringInfo buf, int start);
 extern void canonical_append_jsonb(StringInfo buf, Jsonb *jsonb);
 extern void canonical_append_value(StringInfo buf, Oid type, Datum value,
 								   bool isnull);

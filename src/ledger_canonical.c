@@ -75,17 +75,16 @@ static void push_value(JsonbParseState **state, JsonbIteratorToken token,
 
 /* ------------------------------------------------------------- encoding */
 
-/* Begin a field whose length is not known yet; returns where it began. */
-static int
-field_begin(StringInfo buf)
+int
+canonical_begin_field(StringInfo buf)
 {
 	enlargeStringInfo(buf, 4);
 	buf->len += 4;
 	return buf->len;
 }
 
-static void
-field_end(StringInfo buf, int start)
+void
+canonical_end_field(StringInfo buf, int start)
 {
 	uint32		length = pg_hton32((uint32) (buf->len - start));
 
@@ -151,26 +150,6 @@ canonical_append_text(StringInfo buf, const char *text)
 	append_text_bytes(buf, text, strlen(text));
 }
 
-/* The output of a jsonb, straight into the buffer where that is possible. */
-void
-canonical_append_jsonb(StringInfo buf, Jsonb *jsonb)
-{
-	if (GetDatabaseEncoding() == PG_UTF8)
-	{
-		int			start = field_begin(buf);
-
-		JsonbToCString(buf, &jsonb->root, VARSIZE(jsonb));
-		field_end(buf, start);
-	}
-	else
-	{
-		char	   *text = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
-
-		canonical_append_text(buf, text);
-		pfree(text);
-	}
-}
-
 static void
 append_int64(StringInfo buf, int64 value)
 {
@@ -217,7 +196,7 @@ append_array(StringInfo buf, Oid element_type, Datum value)
 	Datum	   *elements;
 	bool	   *nulls;
 	int			count;
-	int			start = field_begin(buf);
+	int			start = canonical_begin_field(buf);
 
 	append_uint32(buf, ARR_NDIM(array));
 	for (int i = 0; i < ARR_NDIM(array); i++)
@@ -234,7 +213,7 @@ append_array(StringInfo buf, Oid element_type, Datum value)
 		CHECK_FOR_INTERRUPTS();
 		canonical_append_value(buf, element_type, elements[i], nulls[i]);
 	}
-	field_end(buf, start);
+	canonical_end_field(buf, start);
 }
 
 /*
@@ -365,14 +344,14 @@ canonical_append_value(StringInfo buf, Oid type, Datum value, bool isnull)
 			{
 				bytea	   *bytes = DatumGetByteaPP(value);
 				int			len = VARSIZE_ANY_EXHDR(bytes);
-				int			start = field_begin(buf);
+				int			start = canonical_begin_field(buf);
 
 				/* 1 GB of hex: the buffer refuses what is longer */
 				enlargeStringInfo(buf, len);
 				enlargeStringInfo(buf, 2 * len);
 				buf->len += hex_encode(VARDATA_ANY(bytes), len,
 									   buf->data + buf->len);
-				field_end(buf, start);
+				canonical_end_field(buf, start);
 				break;
 			}
 		case UUIDOID:

@@ -57,6 +57,9 @@ PG_FUNCTION_INFO_V1(merkle_root);
 #define HEAD_HASH 5
 #define CHECKPOINT_ID 1
 
+/* Entries of one chain that are walked along before it is skipped. */
+#define LONG_CHAIN 200
+
 /* ----------------------------------------------------------------- tree */
 
 /*
@@ -191,18 +194,29 @@ typedef struct KeyedTable
 	TupleTableSlot *slot;
 } KeyedTable;
 
-/* The newest row of each chain, in the order of kind and id. */
+/*
+ * The newest row of each chain, in the order of kind and id.  It walks along
+ * the index, which is a step of a few instructions for each entry, and looks
+ * at the last row of a chain only; a long chain is skipped.
+ */
 typedef struct HeadScan
 {
 	KeyedTable	table;
+	Snapshot	snapshot;
 	IndexScanDesc kinds;		/* kind > $1 */
 	IndexScanDesc ids;			/* kind = $1 and id > $2 */
 	IndexScanDesc newest;		/* kind = $1 and id = $2 and number <= $3 */
+	IndexFetchTableData *fetch;
 	AttrNumber	sequence_attnum;
 	AttrNumber	hash_attnum;
 	int64		limit;			/* $3 */
 	bool		is_done;
-	bool		has_kind;
+
+	/* what "ids" came to, while has_step */
+	bool		has_step;
+	int64		step_id;
+	int64		step_number;
+	ItemPointerData step_tid;
 
 	/* where it is, while it is not done */
 	text	   *kind;
@@ -303,10 +317,58 @@ head_scan_begin(HeadScan *scan, const char *relation,
 	keyed_table_open(table, relation);
 	scan->kinds = index_beginscan(table->rel, table->index, snapshot, NULL, 1, 0);
 	scan->ids = index_beginscan(table->rel, table->index, snapshot, NULL, 2, 0);
+	scan->ids->xs_want_itup = true;
 	scan->newest = index_beginscan(table->rel, table->index, snapshot, NULL, 3, 0);
+	scan->fetch = table_index_fetch_begin(table->rel);
+	scan->snapshot = snapshot;
 	scan->sequence_attnum = sequence_attnum;
 	scan->hash_attnum = hash_attnum;
 	scan->limit = limit;
+}
+
+/* The next entry of the kind in the index, seen or not. */
+static void
+head_scan_step(HeadScan *scan)
+{
+	ItemPointer tid = index_getnext_tid(scan->ids, ForwardScanDirection);
+	TupleDesc	desc = scan->ids->xs_itupdesc;
+	bool		isnull;
+
+	scan->has_step = tid != NULL;
+	if (tid == NULL)
+		return;
+	scan->step_id = DatumGetInt64(index_getattr(scan->ids->xs_itup, 2, desc,
+												&isnull));
+	scan->step_number = DatumGetInt64(index_getattr(scan->ids->xs_itup, 3,
+													desc, &isnull));
+	scan->step_tid = *tid;
+}
+
+/* Go on with the chains of the kind from "id" on, or after it. */
+static void
+head_scan_descend(HeadScan *scan, bool is_after, int64 id)
+{
+	ScanKeyData keys[2];
+
+	key_text(&keys[0], BTEqualStrategyNumber, F_TEXTEQ, scan->kind);
+	if (is_after)
+		key_int64(&keys[1], 2, BTGreaterStrategyNumber, F_INT8GT, id);
+	else
+		key_int64(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE, id);
+	index_rescan(scan->ids, keys, 2, NULL, 0);
+	head_scan_step(scan);
+}
+
+/* The newest row of this chain that the snapshot sees, by its own descent. */
+static bool
+head_scan_probe(HeadScan *scan)
+{
+	ScanKeyData keys[3];
+
+	key_text(&keys[0], BTEqualStrategyNumber, F_TEXTEQ, scan->kind);
+	key_int64(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, scan->id);
+	key_int64(&keys[2], 3, BTLessEqualStrategyNumber, F_INT8LE, scan->limit);
+	return probe(&scan->table, scan->newest, keys, 3, BackwardScanDirection);
 }
 
 /* Go to the next chain that has a row within the limit; false at the end. */
@@ -314,45 +376,54 @@ static bool
 head_scan_next(HeadScan *scan)
 {
 	TupleTableSlot *slot = scan->table.slot;
-	bool		is_new_kind = false;
-	ScanKeyData keys[3];
 	Datum		value;
 	bool		isnull;
 
 	while (!scan->is_done)
 	{
+		ItemPointerData last;
+		bool		has_last = false;
+		bool		is_found = false;
+		bool		call_again = false;
+
 		CHECK_FOR_INTERRUPTS();
-		if (!scan->has_kind)
+		if (!scan->has_step)
 		{
 			text	   *kind = next_kind(&scan->table, scan->kinds, scan->kind);
 
 			if (scan->kind != NULL)
 				pfree(scan->kind);
 			scan->kind = kind;
-			scan->has_kind = is_new_kind = kind != NULL;
-			scan->is_done = !scan->has_kind;
+			scan->is_done = kind == NULL;
+			if (kind != NULL)
+				head_scan_descend(scan, false, PG_INT64_MIN);
 			continue;
 		}
 
-		key_text(&keys[0], BTEqualStrategyNumber, F_TEXTEQ, scan->kind);
-		if (is_new_kind)
-			key_int64(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE,
-					  PG_INT64_MIN);
-		else
-			key_int64(&keys[1], 2, BTGreaterStrategyNumber, F_INT8GT,
-					  scan->id);
-		if (!probe(&scan->table, scan->ids, keys, 2, ForwardScanDirection))
+		scan->id = scan->step_id;
+		for (int i = 0; scan->has_step && scan->step_id == scan->id; i++)
 		{
-			scan->has_kind = false;
-			continue;
+			if (i >= LONG_CHAIN)
+			{
+				head_scan_descend(scan, true, scan->id);
+				has_last = false;
+				is_found = head_scan_probe(scan);
+				break;
+			}
+			if (scan->step_number <= scan->limit)
+			{
+				last = scan->step_tid;
+				has_last = true;
+			}
+			head_scan_step(scan);
 		}
-		is_new_kind = false;
-		scan->id = DatumGetInt64(slot_getattr(slot, 2, &isnull));
-
-		key_int64(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, scan->id);
-		key_int64(&keys[2], 3, BTLessEqualStrategyNumber, F_INT8LE,
-				  scan->limit);
-		if (!probe(&scan->table, scan->newest, keys, 3, BackwardScanDirection))
+		/* what was rolled back, or is too new, stands in the index, too */
+		if (has_last)
+			is_found = table_index_fetch_tuple(scan->fetch, &last,
+											   scan->snapshot, slot,
+											   &call_again, NULL) ||
+				head_scan_probe(scan);
+		if (!is_found)
 			continue;
 
 		scan->sequence = DatumGetInt64(slot_getattr(slot, scan->sequence_attnum,
@@ -378,6 +449,7 @@ static void
 head_scan_end(HeadScan *scan)
 {
 	ExecClearTuple(scan->table.slot);
+	table_index_fetch_end(scan->fetch);
 	index_endscan(scan->kinds);
 	index_endscan(scan->ids);
 	index_endscan(scan->newest);

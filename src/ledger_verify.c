@@ -37,7 +37,8 @@
 PG_FUNCTION_INFO_V1(verify_ledger);
 PG_FUNCTION_INFO_V1(row_digest);
 
-#define BATCH 1000
+/* entries read at once: few enough that their memory is used again */
+#define BATCH 64
 
 /*
  * The columns of an entry as they are read here: the first ones in the order

@@ -4,7 +4,7 @@
 --
 BEGIN;
 SET LOCAL search_path = public;
-SELECT plan(60);
+SELECT plan(61);
 
 -- What COPY as a statement of its own is refused is in test/sql/ledger.sql.
 
@@ -208,6 +208,19 @@ UPDATE grown SET b = repeat('long enough to be compressed ', 10000);
 SELECT is((SELECT changemgmt.row_digest(g) FROM grown g),
 	(SELECT changemgmt.row_digest(t) FROM (SELECT 1 AS a, repeat('long enough to be compressed ', 10000) AS b) t),
 	'a value that is compressed or out of line is the same value');
+
+-- a jsonb is its text, which the server prints
+SELECT is_empty($$
+	SELECT j FROM (
+		SELECT to_jsonb(repeat('x', before) || chr(c) || repeat('é', after) || '"\\') AS j
+		FROM generate_series(1, 300) AS c, generate_series(0, 9) AS before, generate_series(0, 2) AS after
+		UNION ALL SELECT jsonb_build_object(repeat(chr(c), n), repeat(chr(c), n))
+		FROM generate_series(1, 130) AS c, generate_series(0, 17) AS n
+		UNION ALL SELECT j::jsonb FROM unnest(ARRAY['null', 'true', 'false', '0', '-1.50', '1e400', '""', '[]', '{}', '[[]]', '[{}]',
+			'{"a": {}}', '{"a": []}', '[1, "a", null, true, [2, [], {"b": [3, {}, "c"], "a": {"x": {"y": false}}}], {}, 4]',
+			'{"a": [1, [2, [3]]], "b": {"c": 1, "d": {}}, "": null, "\u0001": "\u001f \u007f"}']) AS j) AS t
+	WHERE changemgmt.row_digest(t) <> changemgmt.row_digest((SELECT x FROM (SELECT t.j::text AS j) AS x))$$,
+	'a jsonb is encoded as the server prints it');
 
 SELECT * FROM finish();
 ROLLBACK;
