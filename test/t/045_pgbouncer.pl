@@ -213,6 +213,22 @@ is(ask($a, "BEGIN; SET LOCAL changemgmt.actor = 'dora'; SELECT 1 FROM changemgmt
 is($s->sql("SELECT string_agg(actor, ' ' ORDER BY sequence) FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = $by_max AND sequence > 4"), 'dora max',
 	'are two in the ledger');
 
+# What is confidential is shown to whom the transaction names, on the same
+# connection and by the same plan.
+ask($a, "BEGIN; SET LOCAL changemgmt.actor = 'dora'; $create 'secret', confidential => true); COMMIT;");
+my $look = "SELECT count(*), count(changemgmt.change_number(id)) FROM changemgmt.change WHERE title = 'secret'";
+ask($a, "PREPARE look AS $look;");
+for (1 .. 7)
+{
+	is(ask($a, "BEGIN; SET LOCAL changemgmt.actor = 'dora'; EXECUTE look; $look; COMMIT;")
+		  . ' ' . ask($b, "BEGIN; SET LOCAL changemgmt.actor = 'max'; EXECUTE look; $look; COMMIT;") . ' ' . ask($a, "EXECUTE look; $look;"),
+		'1|1 1|1 0|0 0|0 0|0 0|0', "what is confidential is seen by whom it concerns only, round $_");
+}
+
+is(ask($a, "BEGIN; SET LOCAL changemgmt.actor = 'dora'; DECLARE held CURSOR WITH HOLD FOR SELECT title FROM changemgmt.change WHERE title = 'secret'; COMMIT;")
+	  . ask($b, "BEGIN; SET LOCAL changemgmt.actor = 'max'; FETCH held; CLOSE held; COMMIT;"), 'secret',
+	'but a cursor WITH HOLD stays on the connection with what it has read: measured');
+
 # People, settings and models are remembered by server connection, not by
 # client, and each hears of what another did.
 my ($x, $y) = (client($p, db => 'two'), client($p, db => 'two'));

@@ -21,6 +21,7 @@ SELECT changemgmt.grant_role(r, 'requester') FROM unnest('{regress_app,regress_p
 GRANT SET ON PARAMETER changemgmt.actor TO regress_pool;
 SELECT changemgmt.add_person(p) FROM unnest('{regress_app,dora,max}'::text[]) AS p;
 SELECT changemgmt.create_change('subject', requester => 'max');
+SELECT changemgmt.create_change('secret', requester => 'dora', confidential => true);
 CREATE TABLE public.mine (id int);
 ALTER TABLE public.mine OWNER TO regress_app;
 
@@ -33,6 +34,7 @@ EOSQL
 
 my $who = 'SELECT changemgmt.acting_person();';
 my $say = 'SELECT FROM changemgmt.add_comment(1, \'me\');';
+my $see = "SELECT count(*) FROM changemgmt.change WHERE title = 'secret';";
 my $last = 'SELECT actor, session_role, effective_role FROM changemgmt.ledger'
   . ' WHERE subject_kind = \'change\' AND subject_id = 1 ORDER BY sequence DESC LIMIT 1';
 my $entries = "SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = 1";
@@ -44,12 +46,13 @@ sub attempt
 {
 	my ($what, $sql, $expected, %opt) = @_;
 	my $as = $opt{acts} || 'regress_app';
-	my (undef, $out, $err) = $s->psql("\\set ON_ERROR_ROLLBACK on\n$sql\n\\echo now\n$who\n$say\n" . ($opt{after} || ''),
+	my (undef, $out, $err) = $s->psql("\\set ON_ERROR_ROLLBACK on\n$sql\n\\echo now\n$who\n$see\n$say\n" . ($opt{after} || ''),
 		user => 'regress_app', on_error_stop => 0, %opt);
 	my $got = join ' ', $err =~ /(?:ERROR|FATAL|WARNING):\s+(\w{5})/g;
 	is($got, $expected, $what) or diag $err;
-	my ($answer) = $out =~ /^now\n(.*?)\n/ms;
+	my ($answer, $secrets) = $out =~ /^now\n(.*?)\n(\d+)\n/ms;
 	is($answer, $as, "$what: the role acts");
+	is($secrets, $as eq 'dora' ? 1 : 0, "$what: and sees what it may");
 	is($s->sql($last), "$as|regress_app|" . ($opt{role} || 'regress_app'), "$what: and is in the ledger");
 	is($s->sql($entries), ++$count, "$what: once");
 	return;
