@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -28,12 +29,17 @@
 
 PG_FUNCTION_INFO_V1(ledger_record);
 
-/* Where the chain of a subject ends; an entry that begins it where there is none. */
+/*
+ * Where the chain of a subject ends; an entry that begins it where there is
+ * none.  A trigger of the site that comes first and updates the same row would
+ * turn two entries round: then what this very statement wrote last is not the
+ * row as it was before.
+ */
 static void
-chain_end(LedgerEntry *entry)
+chain_end(LedgerEntry *entry, Relation rel, HeapTuple old)
 {
 	static KeptPlan last = {
-		"SELECT sequence, hash FROM changemgmt.ledger"
+		"SELECT sequence, hash, row_digest, recorded_at FROM changemgmt.ledger"
 		" WHERE subject_kind OPERATOR(pg_catalog.=) $1"
 		" AND subject_id OPERATOR(pg_catalog.=) $2"
 		" ORDER BY sequence DESC LIMIT 1",
@@ -50,9 +56,25 @@ chain_end(LedgerEntry *entry)
 	entry->sequence = isnull ? 1 : DatumGetInt64(value) + 1;
 	memset(entry->previous_hash, 0, LEDGER_HASH_LENGTH);
 	value = spi_first_value(2, &isnull);
-	if (!isnull)
-		memcpy(entry->previous_hash, VARDATA_ANY(DatumGetByteaPP(value)),
-			   LEDGER_HASH_LENGTH);
+	if (isnull)
+		return;
+	memcpy(entry->previous_hash, VARDATA_ANY(DatumGetByteaPP(value)),
+		   LEDGER_HASH_LENGTH);
+	if (old != NULL && DatumGetTimestampTz(spi_first_value(4, &isnull)) >=
+		GetCurrentStatementStartTimestamp())
+	{
+		uint8		digest[LEDGER_HASH_LENGTH];
+
+		ledger_row_digest(RelationGetDescr(rel), old, NULL, digest);
+		if (memcmp(VARDATA_ANY(DatumGetByteaPP(spi_first_value(3, &isnull))),
+				   digest, LEDGER_HASH_LENGTH) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+					 errmsg("a trigger of the site changed a row of \"%s\" before its trail was written",
+							RelationGetRelationName(rel)),
+					 errhint("Give it a name in lower case that sorts after \"record\"."),
+					 errtable(rel)));
+	}
 }
 
 /*
@@ -175,7 +197,7 @@ ledger_record(PG_FUNCTION_ARGS)
 	ledger_row_digest(desc, new ? new : old, NULL, entry.row_digest);
 
 	SPI_connect();
-	chain_end(&entry);
+	chain_end(&entry, rel, old);
 	ledger_entry_seal(&entry);
 	ledger_entry_write(&entry);
 	SPI_finish();

@@ -208,7 +208,8 @@ COPY changemgmt.change (id, title, model, type, status, outcome, requester_id, a
 100001	history	normal	normal	closed	successful	1	2020-01-01 10:00+00	2020-01-01 11:00+00	2019-12-24 00:00+00
 \.
 SELECT public.act('otto');
-DELETE FROM changemgmt.change WHERE id = (SELECT id FROM changemgmt.create_change('never mind'));
+SELECT id AS never_mind FROM changemgmt.create_change('never mind') \gset
+DELETE FROM changemgmt.change WHERE id = :never_mind;
 EOSQL
 	return;
 }
