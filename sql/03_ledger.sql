@@ -287,6 +287,19 @@ CREATE TRIGGER truncate_guard
 	BEFORE TRUNCATE ON changemgmt.board_member
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
 
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.role_duty
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.role_duty
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER record
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.role_duty
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_record();
+CREATE TRIGGER truncate_guard
+	BEFORE TRUNCATE ON changemgmt.role_duty
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
+
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.ledger', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.ledger_checkpoint', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.ledger_checkpoint_head', '');

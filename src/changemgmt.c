@@ -13,6 +13,7 @@
 
 #include "approval.h"
 #include "compat.h"
+#include "doctor.h"
 #include "incident.h"
 #include "ledger.h"
 #include "lifecycle.h"
@@ -34,6 +35,7 @@ _PG_init(void)
 	lifecycle_init();
 	approval_init();
 	incident_init();
+	doctor_init();
 
 	MarkGUCPrefixReserved("changemgmt");
 }

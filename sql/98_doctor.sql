@@ -1,0 +1,279 @@
+-- doctor: what stands round the rules, and whether it does.
+
+CREATE FUNCTION changemgmt.drop_guard() RETURNS event_trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'drop_guard';
+COMMENT ON FUNCTION changemgmt.drop_guard() IS
+	'Event trigger: refuses (MC006) to drop the extension, its schema, its parts, or what its owner owns, while there are changes; the setting changemgmt.allow_drop lifts it.';
+
+-- since 1.1
+CREATE EVENT TRIGGER changemgmt_drop_guard ON ddl_command_start
+	WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED', 'ALTER EXTENSION')
+	EXECUTE FUNCTION changemgmt.drop_guard();
+COMMENT ON EVENT TRIGGER changemgmt_drop_guard IS
+	'Nobody drops the changes of a database in passing.';
+
+CREATE FUNCTION changemgmt.library_version() RETURNS text
+	LANGUAGE C STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'library_version';
+COMMENT ON FUNCTION changemgmt.library_version() IS
+	'The version of the library that this session runs; doctor() compares it with that of the extension''s SQL.';
+
+CREATE FUNCTION changemgmt.shipped_tables(
+	OUT relation text, OUT columns integer, OUT constraints integer,
+	OUT triggers text, OUT indexes text, OUT row_security boolean)
+	RETURNS SETOF record
+	LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 30
+	AS 'MODULE_PATHNAME', 'shipped_tables';
+COMMENT ON FUNCTION changemgmt.shipped_tables() IS
+	'The tables of the extension with what belongs to each: how many columns and constraints (but NOT NULL), the names of its triggers and of its indexes (but those of constraints), and whether it has row-level security.';
+
+CREATE FUNCTION changemgmt.doctor(
+	deep boolean DEFAULT false,
+	OUT severity text, OUT subject text, OUT problem text, OUT remedy text)
+	RETURNS SETOF record
+	LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
+BEGIN ATOMIC
+	WITH our_table AS MATERIALIZED (
+		SELECT s.relation, s.columns, s.constraints, s.row_security,
+			   string_to_array(s.triggers, ' ') AS triggers,
+			   coalesce(string_to_array(nullif(s.indexes, ''), ' '), '{}') AS indexes,
+			   'changemgmt.' || s.relation AS name,
+			   c.oid, c.relowner, c.relpersistence, c.relrowsecurity
+		FROM changemgmt.shipped_tables() AS s
+		LEFT JOIN pg_namespace AS n ON n.nspname = 'changemgmt'
+		LEFT JOIN pg_class AS c
+			ON c.relnamespace = n.oid AND c.relname = s.relation AND c.relkind = 'r'
+	), our_trigger AS MATERIALIZED (
+		SELECT t.name, t.oid AS relid, e.tgname, g.oid, g.tgenabled,
+			   p.pronamespace = r.relnamespace AS is_ours,
+			   CASE e.tgname WHEN 'cache_invalidate_replica' THEN 'R' ELSE 'O' END AS expected
+		FROM our_table AS t
+		CROSS JOIN LATERAL unnest(t.triggers) AS e(tgname)
+		JOIN pg_class AS r ON r.oid = t.oid
+		LEFT JOIN pg_trigger AS g ON g.tgrelid = t.oid AND g.tgname = e.tgname
+		LEFT JOIN pg_proc AS p ON p.oid = g.tgfoid
+	), our_function AS MATERIALIZED (
+		SELECT p.oid, p.oid::regprocedure::text AS name, l.lanname, p.probin,
+			   p.prosecdef, p.proconfig, p.proowner
+		FROM pg_extension AS e
+		JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass
+			AND d.refobjid = e.oid AND d.deptype = 'e'
+			AND d.classid = 'pg_proc'::regclass
+		JOIN pg_proc AS p ON p.oid = d.objid
+		JOIN pg_language AS l ON l.oid = p.prolang
+		WHERE e.extname = 'changemgmt'
+	), owner AS MATERIALIZED (
+		SELECT t.relowner AS oid FROM our_table AS t WHERE t.relation = 'ledger'
+	), finding (place, severity, subject, problem, remedy) AS (
+		-- the rules
+		SELECT 1, 'error', t.name, 'the table is gone',
+			   'Restore the database from a backup.'
+		FROM our_table AS t WHERE t.oid IS NULL
+		UNION ALL
+		SELECT 2, 'error', t.name, format('trigger %I is missing', t.tgname),
+			   'Create it as the script of the extension does, then look at doctor(deep => true).'
+		FROM our_trigger AS t WHERE t.oid IS NULL
+		UNION ALL
+		SELECT 2, 'error', t.name, format('trigger %I is disabled', t.tgname),
+			   format('ALTER TABLE %s ENABLE %sTRIGGER %I; then look at doctor(deep => true).', t.name,
+					  CASE t.expected WHEN 'R' THEN 'REPLICA ' ELSE '' END, t.tgname)
+		FROM our_trigger AS t WHERE t.tgenabled::text <> t.expected
+		UNION ALL
+		SELECT 2, 'error', t.name, format('trigger %I calls a function that is not the extension''s', t.tgname),
+			   'Create it as the script of the extension does, then look at doctor(deep => true).'
+		FROM our_trigger AS t WHERE t.oid IS NOT NULL AND NOT t.is_ours
+		UNION ALL
+		SELECT 3, 'error', f.name,
+			   CASE WHEN f.lanname NOT IN ('c', 'sql', 'internal')
+					THEN format('the function was replaced by one in %s', f.lanname)
+					WHEN f.lanname = 'c' AND f.probin <> own.probin
+					THEN format('the function was replaced by one of library %s', f.probin)
+					ELSE 'the function is SECURITY DEFINER, and its search_path is not pinned' END,
+			   'Create it as the script of the extension does.'
+		FROM our_function AS f
+		JOIN our_function AS own ON own.name = 'changemgmt.ledger_guard()'
+		WHERE f.lanname NOT IN ('c', 'sql', 'internal')
+		   OR (f.lanname = 'c' AND f.probin <> own.probin)
+		   OR (f.prosecdef
+			   AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (f.proconfig), false))
+		UNION ALL
+		SELECT 3, 'error', 'changemgmt_drop_guard',
+			   CASE WHEN g.oid IS NULL THEN 'the event trigger is missing'
+					ELSE 'the event trigger is disabled' END,
+			   CASE WHEN g.oid IS NULL THEN 'Create it as the script of the extension does.'
+					ELSE 'ALTER EVENT TRIGGER changemgmt_drop_guard ENABLE;' END
+		FROM (VALUES ('changemgmt_drop_guard'::name)) AS e(evtname)
+		LEFT JOIN pg_event_trigger AS g USING (evtname)
+		WHERE g.oid IS NULL OR g.evtenabled = 'D'
+		UNION ALL
+		SELECT 4, 'error', t.name,
+			   format('%s of its %s constraints are there', k.n, t.constraints),
+			   'Add those that are missing, as the script of the extension does.'
+		FROM our_table AS t
+		CROSS JOIN LATERAL (
+			SELECT count(*) AS n FROM pg_constraint AS k
+			WHERE k.conrelid = t.oid AND k.contype IN ('p', 'u', 'f', 'c', 'x')) AS k
+		WHERE t.oid IS NOT NULL AND k.n < t.constraints
+		UNION ALL
+		SELECT 4, 'error', t.name,
+			   format('constraint %I was never validated', k.conname),
+			   format('ALTER TABLE %s VALIDATE CONSTRAINT %I;', t.name, k.conname)
+		FROM our_table AS t JOIN pg_constraint AS k ON k.conrelid = t.oid
+		WHERE NOT k.convalidated
+		UNION ALL
+		SELECT 5, 'error', t.name,
+			   CASE WHEN NOT t.relrowsecurity THEN 'row-level security is off: confidential changes show'
+					ELSE 'the policy visible is missing' END,
+			   CASE WHEN NOT t.relrowsecurity
+					THEN format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', t.name)
+					ELSE 'Create it as the script of the extension does.' END
+		FROM our_table AS t
+		WHERE t.row_security
+		  AND (NOT t.relrowsecurity
+			   OR NOT EXISTS (SELECT FROM pg_policy AS p
+							  WHERE p.polrelid = t.oid AND p.polname = 'visible'))
+		UNION ALL
+		SELECT 5, 'error', t.name, format('rule %I rewrites statements', r.rulename),
+			   format('DROP RULE %I ON %s;', r.rulename, t.name)
+		FROM our_table AS t JOIN pg_rewrite AS r ON r.ev_class = t.oid
+		UNION ALL
+		SELECT 5, 'error', t.name,
+			   format('rows of the child table %s count as its own, and no rule holds there', i.inhrelid::regclass),
+			   format('ALTER TABLE %s NO INHERIT %s;', i.inhrelid::regclass, t.name)
+		FROM our_table AS t JOIN pg_inherits AS i ON i.inhparent = t.oid
+		UNION ALL
+		SELECT 5, 'error', t.name, 'the table is unlogged: a crash empties it',
+			   format('ALTER TABLE %s SET LOGGED;', t.name)
+		FROM our_table AS t WHERE t.relpersistence <> 'p'
+		UNION ALL
+		SELECT 5, 'error', t.name, 'a column of the extension''s was dropped',
+			   'Restore the database from a backup.'
+		FROM our_table AS t
+		WHERE EXISTS (SELECT FROM pg_attribute AS a
+					  WHERE a.attrelid = t.oid AND a.attisdropped AND a.attnum BETWEEN 1 AND t.columns)
+		UNION ALL
+		SELECT 6, 'error', r.name, 'the function of the requirement is gone: what needs it is refused',
+			   format('Create %s, or DELETE FROM changemgmt.site_requirement WHERE name = %L;', r.function, r.name)
+		FROM changemgmt.site_requirement AS r
+		WHERE to_regprocedure(r.function) IS NULL
+		-- the ways round
+		UNION ALL
+		SELECT 10, 'warning', 'session_replication_role', 'this session fires no trigger of the extension',
+			   'RESET session_replication_role;'
+		WHERE current_setting('session_replication_role') = 'replica'
+		UNION ALL
+		SELECT 10, 'warning', 'changemgmt.allow_drop', 'this session can drop the extension with all changes',
+			   'RESET changemgmt.allow_drop;'
+		WHERE current_setting('changemgmt.allow_drop', true) = 'on'
+		UNION ALL
+		SELECT 10, 'warning', split_part(c.setting, '=', 1),
+			   format('is set to %L for %s', substr(c.setting, strpos(c.setting, '=') + 1),
+					  concat_ws(' in ', CASE WHEN s.setrole = 0 THEN 'everybody' ELSE s.setrole::regrole::text END,
+								(SELECT d.datname FROM pg_database AS d WHERE d.oid = s.setdatabase))),
+			   'ALTER ROLE or ALTER DATABASE ... RESET it.'
+		FROM pg_db_role_setting AS s CROSS JOIN LATERAL unnest(s.setconfig) AS c(setting)
+		WHERE split_part(c.setting, '=', 1) IN ('session_replication_role', 'changemgmt.actor', 'changemgmt.allow_drop')
+		UNION ALL
+		SELECT 11, 'warning', t.name,
+			   format('%s holds %s', CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
+					  string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type)),
+			   CASE WHEN a.grantee = 0 THEN format('REVOKE ALL ON %s FROM PUBLIC;', t.name)
+					ELSE 'The rules hold for it all the same; functions are the better way to write.' END
+		FROM our_table AS t
+		JOIN pg_class AS c ON c.oid = t.oid
+		CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+		WHERE a.grantee <> c.relowner AND (a.grantee = 0 OR a.privilege_type <> 'SELECT')
+		GROUP BY t.name, a.grantee
+		UNION ALL
+		SELECT 11, 'warning', f.name, 'PUBLIC may execute the function',
+			   format('REVOKE ALL ON FUNCTION %s FROM PUBLIC;', f.name)
+		FROM our_function AS f JOIN pg_proc AS p ON p.oid = f.oid
+		CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+		WHERE a.grantee = 0
+		UNION ALL
+		SELECT 11, 'warning', t.name, format('belongs to %s, the ledger to %s', t.relowner::regrole, o.oid::regrole),
+			   format('ALTER TABLE %s OWNER TO %s;', t.name, o.oid::regrole)
+		FROM our_table AS t CROSS JOIN owner AS o WHERE t.relowner <> o.oid
+		UNION ALL
+		SELECT 12, 'warning', d.role_name, format('has the duty %s on record, and there is no such role', d.duty),
+			   format('DELETE FROM changemgmt.role_duty WHERE id = %s;', d.id)
+		FROM changemgmt.role_duty AS d
+		WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = d.role_name)
+		-- what a dump does not bring back
+		UNION ALL
+		SELECT 20, 'warning', t.name, format('column %I is not the extension''s: a dump of its rows cannot be restored', a.attname),
+			   'Keep it in change.attributes, or in a table of your own that references the change.'
+		FROM our_table AS t
+		JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum > t.columns AND NOT a.attisdropped
+		UNION ALL
+		SELECT 21, 'note', t.name, format('trigger %I is the site''s: it runs as the owner, and is not in a dump', g.tgname),
+			   'Keep its definition where it can be created again after a restore.'
+		FROM our_table AS t
+		JOIN pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+		WHERE NOT g.tgname = ANY (t.triggers)
+		UNION ALL
+		SELECT 21, 'note', t.name, format('index %I is the site''s: it is not in a dump', i.indexrelid::regclass),
+			   'Keep its definition where it can be created again after a restore.'
+		FROM our_table AS t
+		JOIN pg_index AS i ON i.indrelid = t.oid
+		JOIN pg_class AS c ON c.oid = i.indexrelid
+		WHERE NOT c.relname = ANY (t.indexes)
+		  AND NOT EXISTS (SELECT FROM pg_constraint AS k
+						  WHERE k.conindid = i.indexrelid AND k.conrelid = t.oid)
+		UNION ALL
+		SELECT 21, 'note', t.name, format('index %I is missing: some statements are slow', x.name),
+			   'Create it as the script of the extension does.'
+		FROM our_table AS t CROSS JOIN LATERAL unnest(t.indexes) AS x(name)
+		WHERE t.oid IS NOT NULL
+		  AND NOT EXISTS (SELECT FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+						  WHERE i.indrelid = t.oid AND c.relname = x.name)
+		UNION ALL
+		SELECT 21, 'note', t.name, format('policy %I is the site''s: it is not in a dump', p.polname),
+			   'Keep its definition where it can be created again after a restore.'
+		FROM our_table AS t JOIN pg_policy AS p ON p.polrelid = t.oid
+		WHERE NOT (t.row_security AND p.polname = 'visible')
+		UNION ALL
+		SELECT 21, 'note', t.name,
+			   format('has %s constraints, %s of them the site''s: those are not in a dump', k.n, k.n - t.constraints),
+			   'Keep their definitions where they can be created again after a restore.'
+		FROM our_table AS t
+		CROSS JOIN LATERAL (
+			SELECT count(*) AS n FROM pg_constraint AS k
+			WHERE k.conrelid = t.oid AND k.contype IN ('p', 'u', 'f', 'c', 'x')) AS k
+		WHERE k.n > t.constraints
+		-- what an administrator wants to know
+		UNION ALL
+		SELECT 30, 'warning', 'changemgmt',
+			   format('the SQL is of version %s, the library of %s', e.extversion, changemgmt.library_version()),
+			   'ALTER EXTENSION changemgmt UPDATE;'
+		FROM pg_extension AS e
+		WHERE e.extname = 'changemgmt' AND e.extversion <> changemgmt.library_version()
+		UNION ALL
+		SELECT 31, 'note', 'changemgmt.actor',
+			   format('%s may act as anybody', CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END),
+			   'As it should be for the role of a pooled application, and for no other.'
+		FROM pg_parameter_acl AS p CROSS JOIN LATERAL aclexplode(p.paracl) AS a
+		WHERE p.parname = 'changemgmt.actor' AND a.privilege_type = 'SET'
+		  AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = a.grantee AND r.rolsuper)
+		UNION ALL
+		SELECT 32, 'note', 'changemgmt.ledger',
+			   CASE WHEN max(c.taken_at) IS NULL THEN 'no checkpoint was ever taken'
+					ELSE format('the last checkpoint is %s days old', extract(day FROM now() - max(c.taken_at))) END,
+			   'SELECT * FROM changemgmt.ledger_checkpoint(); and keep its root outside: without one, whoever owns the server could rewrite the ledger unseen.'
+		FROM changemgmt.ledger_checkpoint AS c
+		HAVING coalesce(max(c.taken_at) < now() - interval '7 days', true)
+		-- the ledger
+		UNION ALL
+		SELECT 40, 'error',
+			   concat_ws(' ', 'changemgmt.' || v.subject_kind, v.subject_id, 'entry ' || v.sequence), v.problem,
+			   'Find out who did it; what is to stay is changed by a step of its own.'
+		FROM changemgmt.verify_ledger() AS v
+		WHERE doctor.deep
+	)
+	SELECT f.severity, f.subject, f.problem, f.remedy
+	FROM finding AS f
+	ORDER BY f.place, f.subject, f.problem;
+END;
+COMMENT ON FUNCTION changemgmt.doctor(boolean) IS
+	'What is not as it should be, and what to do: severity error (a rule does not hold, or something was tampered with), warning, note. With deep => true it verifies the ledger as well, which reads all of it.';

@@ -1,0 +1,236 @@
+/*-------------------------------------------------------------------------
+ *
+ * doctor.c
+ *	  What stands round the rules: a guard against dropping them, and the
+ *	  list of what has to be there for them to hold.
+ *
+ * doctor() itself is a query (sql/98_doctor.sql).  What it compares with
+ * stands here, where no statement can change it.
+ *
+ * State: the GUC changemgmt.allow_drop.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "commands/extension.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "nodes/parsenodes.h"
+#include "tcop/cmdtag.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/tuplestore.h"
+
+#include "compat.h"
+#include "doctor.h"
+#include "errors.h"
+#include "spi.h"
+
+PG_FUNCTION_INFO_V1(drop_guard);
+PG_FUNCTION_INFO_V1(shipped_tables);
+PG_FUNCTION_INFO_V1(library_version);
+
+#define EXTENSION "changemgmt"
+
+static bool allow_drop = false;
+
+/* A table of the extension, with what belongs to it. */
+typedef struct ShippedTable
+{
+	const char *name;
+	int			columns;
+	int			constraints;	/* but NOT NULL */
+	const char *triggers;		/* separated by spaces */
+	const char *indexes;		/* but those of constraints */
+	bool		row_security;	/* with the policy "visible" */
+} ShippedTable;
+
+#define PART "load_record load_record_before part_deleted part_inserted part_updated truncate_guard zzz_stamp"
+#define RECORDED "load_record load_record_before record truncate_guard"
+#define CACHED "cache_invalidate cache_invalidate_replica"
+#define APPENDED "ledger_guard ledger_guard_truncate load_record load_record_before"
+
+static const ShippedTable shipped[] = {
+	{"approval_vote", 9, 6, PART " judge tally_inserted tally_updated zzzz_stamp_vote",
+	"", true},
+	{"board", 3, 3, RECORDED,
+	"", false},
+	{"board_member", 6, 6, RECORDED,
+	"board_member_person_id_idx", false},
+	{"change", 87, 14, "Judge load_record load_record_before truncate_guard zzz_stamp",
+	"change_actual_end_idx change_confidential_idx change_incident_id_idx change_open_idx", true},
+	{"change_check", 12, 7, PART,
+	"change_check_change_id_idx", true},
+	{"change_comment", 5, 4, PART,
+	"change_comment_change_id_idx", true},
+	{"change_item", 6, 5, PART,
+	"change_item_ci_id_idx", true},
+	{"change_link", 6, 9, PART,
+	"change_link_target_change_id_idx", true},
+	{"change_risk", 6, 5, PART,
+	"change_risk_change_id_idx", true},
+	{"change_task", 14, 9, PART " condition_judge",
+	"change_task_change_id_idx", true},
+	{"change_waiver", 6, 5, PART " judge",
+	"change_waiver_change_id_idx", true},
+	{"ci_dependency", 4, 6, RECORDED,
+	"ci_dependency_depends_on_ci_id_idx", false},
+	{"configuration_item", 10, 7, RECORDED,
+	"", false},
+	{"incident", 9, 9, RECORDED,
+	"", false},
+	{"incident_cause", 6, 6, RECORDED,
+	"incident_cause_change_id_idx", true},
+	{"ledger", 17, 5, APPENDED,
+	"", true},
+	{"ledger_checkpoint", 10, 5, APPENDED,
+	"ledger_checkpoint_root", false},
+	{"ledger_checkpoint_head", 5, 3, APPENDED,
+	"", false},
+	{"load", 8, 1, "ledger_guard ledger_guard_truncate",
+	"", false},
+	{"person", 9, 5, RECORDED " " CACHED,
+	"", false},
+	{"role_duty", 5, 3, RECORDED,
+	"", false},
+	{"site_model", 7, 4, CACHED " load_record load_record_before model_guard model_guard_truncate record template_check",
+	"", false},
+	{"site_requirement", 7, 4, RECORDED " " CACHED " site_requirement_check",
+	"", false},
+	{"site_setting", 3, 2, RECORDED " " CACHED " site_setting_check",
+	"", false},
+	{"team", 5, 5, RECORDED,
+	"", false},
+	{"team_member", 3, 4, RECORDED,
+	"team_member_person_id_idx", false},
+};
+
+/* shipped_tables(): the list, for doctor() */
+Datum
+shipped_tables(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (size_t i = 0; i < lengthof(shipped); i++)
+	{
+		Datum		values[6];
+		bool		nulls[6] = {false};
+
+		values[0] = CStringGetTextDatum(shipped[i].name);
+		values[1] = Int32GetDatum(shipped[i].columns);
+		values[2] = Int32GetDatum(shipped[i].constraints);
+		values[3] = CStringGetTextDatum(shipped[i].triggers);
+		values[4] = CStringGetTextDatum(shipped[i].indexes);
+		values[5] = BoolGetDatum(shipped[i].row_security);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+library_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(CHANGEMGMT_VERSION));
+}
+
+/* ------------------------------------------------------- the drop guard */
+
+/* Whether a DROP of these objects names ours. */
+static bool
+drop_names_us(const DropStmt *drop)
+{
+	ListCell   *lc;
+
+	if (drop->removeType != OBJECT_EXTENSION &&
+		drop->removeType != OBJECT_SCHEMA)
+		return false;
+	foreach(lc, drop->objects)
+		if (IsA(lfirst(lc), String) &&
+			strcmp(strVal(lfirst(lc)), EXTENSION) == 0)
+			return true;
+	return false;
+}
+
+/* Whether DROP OWNED takes what belongs to our owner. */
+static bool
+drop_owned_is_ours(const DropOwnedStmt *drop)
+{
+	ListCell   *lc;
+
+	foreach(lc, drop->roles)
+		if (get_rolespec_oid(lfirst_node(RoleSpec, lc), true) == tables_owner())
+			return true;
+	return false;
+}
+
+/* Whether a statement would end the extension, or take something out of it. */
+static bool
+statement_ends_us(Node *parsetree)
+{
+	if (IsA(parsetree, DropStmt))
+		return drop_names_us((DropStmt *) parsetree);
+	if (IsA(parsetree, DropOwnedStmt))
+		return drop_owned_is_ours((DropOwnedStmt *) parsetree);
+	if (IsA(parsetree, AlterExtensionContentsStmt))
+		return ((AlterExtensionContentsStmt *) parsetree)->action < 0 &&
+			strcmp(((AlterExtensionContentsStmt *) parsetree)->extname,
+				   EXTENSION) == 0;
+	return false;
+}
+
+/*
+ * Event trigger, ddl_command_start: nobody drops the changes of a database in
+ * passing.  (sql_drop would come too late: with the extension its own event
+ * triggers are gone.)
+ */
+Datum
+drop_guard(PG_FUNCTION_ARGS)
+{
+	static KeptPlan changes = {
+		"SELECT EXISTS (SELECT FROM changemgmt.change)", 0, {0}, NULL
+	};
+	EventTriggerData *trigdata;
+	bool		isnull;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("drop_guard is called by an event trigger only")));
+	trigdata = (EventTriggerData *) fcinfo->context;
+	if (allow_drop || creating_extension || trigdata->parsetree == NULL ||
+		!statement_ends_us(trigdata->parsetree))
+		return PointerGetDatum(NULL);
+
+	SPI_connect();
+	kept_plan_execute(&changes, NULL, NULL, 1);
+	if (DatumGetBool(spi_first_value(1, &isnull)))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
+				 errmsg("%s is refused: changemgmt holds changes",
+						GetCommandTagName(trigdata->tag)),
+				 errdetail("With the extension its changes and their ledger would be gone."),
+				 errhint("If that is meant, back it up, then SET changemgmt.allow_drop = on as a superuser, and try again.")));
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}
+
+void
+doctor_init(void)
+{
+	DefineCustomBoolVariable("changemgmt.allow_drop",
+							 "Whether the extension can be dropped while it holds changes.",
+							 "An administrator turns it on for the session that is to drop the "
+							 "extension, its schema or what its owner owns, and for restoring a dump "
+							 "made with --clean. By default it is off, so that nobody drops the "
+							 "changes of a database in passing.",
+							 &allow_drop,
+							 false,
+							 PGC_SUSET,
+							 GUC_NOT_IN_SAMPLE,
+							 NULL, NULL, NULL);
+}
