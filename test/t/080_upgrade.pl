@@ -293,6 +293,12 @@ is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'restored'), '', 'a
 cmp_ok($changes, '>', 80, 'and its changes go on');
 is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'restored'), '', 'and the ledger is whole after that');
 
+# Nothing that the upgrade left holds on to the roles.
+$s->run_ok('dropdb', '-h', $s->host, '-p', $s->port, '-U', 'postgres', $_) for 'granted', 'restored';
+is($s->sqlstate(join('', map { "SELECT changemgmt.revoke_role('regress_$_', '$_');" } @duties)
+			. join('', map { "DROP ROLE regress_$_;" } @duties), db => 'walked'), '',
+	'after the upgrade: roles whose duties are revoked can be dropped');
+
 # ------------------------------------ a table that lacks the newest column
 
 # As the next version will find this one: with a column that only it has.
