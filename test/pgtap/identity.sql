@@ -243,8 +243,7 @@ SET LOCAL changemgmt.actor = '';
 
 -- Two in one statement: the value is that of the moment of each row
 SELECT is(pg_temp.after('SET ROLE regress_pool',
-	$$SELECT string_agg(changemgmt.acting_person() || coalesce(public.say()::text, ''), ' ' ORDER BY l.place)
-	FROM (SELECT set_config('changemgmt.actor', login, true), place FROM (VALUES (1, 'dora'), (2, 'max')) AS v(place, login) OFFSET 0) AS l$$,
+	$$SELECT count(*) FROM (SELECT set_config('changemgmt.actor', login, true), public.say() FROM (VALUES ('dora'), ('max')) AS v(login) OFFSET 0) AS x$$,
 	$$SELECT string_agg(actor, ' ' ORDER BY sequence) FROM (SELECT actor, sequence FROM changemgmt.ledger
 		WHERE subject_kind = 'change' AND subject_id = pg_temp.id() ORDER BY sequence DESC LIMIT 2) AS x$$), 'dora max',
 	'two actors in one statement are two in the ledger');
