@@ -539,6 +539,12 @@ CREATE POLICY visible ON changemgmt.ledger
 	USING (subject_kind <> 'change'
 		   OR subject_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
 -- since 1.1
+ALTER TABLE changemgmt.ledger_checkpoint_head ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.ledger_checkpoint_head
+	USING (subject_kind <> 'change'
+		   OR subject_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+-- since 1.1
 ALTER TABLE changemgmt.change ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.change

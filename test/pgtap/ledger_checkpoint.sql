@@ -210,6 +210,20 @@ SELECT throws_ok('DELETE FROM changemgmt.ledger_checkpoint', '42501', NULL, 'who
 RESET ROLE;
 SELECT is((SELECT effective_role FROM changemgmt.ledger_checkpoint WHERE id = 102), 'regress_checkpoint_taker',
 	'an integration takes checkpoints');
+
+-- of a confidential change its head is not seen either
+SELECT setval('changemgmt.change_id_seq', 1000) \g /dev/null
+SELECT id AS confidential FROM changemgmt.create_change('secret', confidential => true) \gset
+SELECT root AS last FROM changemgmt.ledger_checkpoint() \gset
+SELECT isnt_empty(format('SELECT FROM changemgmt.ledger_checkpoint_head WHERE subject_kind = %L AND subject_id = %s', 'change', :'confidential'),
+	'a confidential change is in the checkpoint');
+SET LOCAL ROLE regress_checkpoint_taker;
+SELECT is((SELECT count(*) FROM changemgmt.ledger_checkpoint_head WHERE subject_kind = 'change' AND subject_id = :'confidential'),
+	0::bigint, 'but not for everybody to see');
+SELECT is_empty(format('SELECT * FROM changemgmt.verify_ledger(%L, %s, %L)', 'change', :'confidential', :'last'),
+	'whose root all verify');
+RESET ROLE;
+
 SET LOCAL transaction_read_only = on;
 SELECT throws_ok('SELECT * FROM changemgmt.ledger_checkpoint()', '25006', NULL, 'but not where nothing may be written');
 

@@ -21,7 +21,7 @@ sub export
 {
 	my ($db) = @_;
 	my @files;
-	for my $table (qw(ledger change person))
+	for my $table (qw(ledger change person ledger_checkpoint ledger_checkpoint_head))
 	{
 		my $file = $s->dir . "/$db-$table.jsonl";
 		TestServer::spew($file, $s->sql(<<"EOSQL", db => $db) . "\n");
@@ -43,8 +43,8 @@ EOSQL
 
 sub verify_outside
 {
-	my ($db) = @_;
-	my ($rc, $out, $err) = $s->run('python3', $verifier, export($db));
+	my ($db, @args) = @_;
+	my ($rc, $out, $err) = $s->run('python3', $verifier, @args, export($db));
 	return "status $rc\n$out$err";
 }
 
@@ -142,6 +142,72 @@ is(verify_inside('latin1'), <<'EOS' =~ s/\n\z//r, 'chains, rows and creations th
 2|2|the row is gone, and its deletion is not recorded
 1|3|the row has a ledger_head, but the ledger has no entry
 ||of 1 rows whose creation is not in the ledger only 0 came in by COPY
+EOS
+
+# Checkpoints: both compute the same root, whatever goes on and wherever it is
+# restored.
+my $db = 'restored_plain';
+my @roots = ($s->sql('SELECT root FROM changemgmt.ledger_checkpoint()', db => $db));
+$s->sql(<<'EOSQL', db => $db);
+INSERT INTO changemgmt.change (id, title) SELECT i, 'change ' || i FROM generate_series(8, 13) AS i;
+UPDATE changemgmt.change SET title = 'edited' WHERE id IN (2, 9, 10);
+DELETE FROM changemgmt.change WHERE id = 10;
+EOSQL
+push @roots, $s->sql('SELECT root FROM changemgmt.ledger_checkpoint()', db => $db);
+$s->sql("UPDATE changemgmt.change SET title = 'edited again' WHERE id IN (2, 11)", db => $db);
+$s->createdb('with_checkpoints');
+$s->restore($s->dump($db), 'with_checkpoints');
+for my $where ($db, 'with_checkpoints')
+{
+	for my $n (0, 1)
+	{
+		is($s->sql("SELECT * FROM changemgmt.verify_ledger(checkpoint => '$roots[$n]')", db => $where), '',
+			"$where: the database finds what checkpoint $n saw");
+		is(verify_outside($where, '--root', $roots[$n]), "status 0\n21 entries, 8 rows, 0 problems\n",
+			"$where: so does the program outside");
+	}
+}
+is($s->sql("SELECT changemgmt.verify_ledger(checkpoint => '" . 'a' x 64 . "')", db => $db),
+	'(ledger_checkpoint,,,"no checkpoint has this root")', 'the database does not know another root');
+is(verify_outside($db, '--root', 'a' x 64), <<'EOS', 'nor does the program outside');
+status 1
+ledger_checkpoint None, entry None: no checkpoint has this root
+21 entries, 8 rows, 1 problems
+EOS
+
+# A cut tail, with the row as it was then; a chain that is gone as if it had
+# never been; a kept head that was altered.
+$s->sql(<<'EOSQL', db => $db);
+SET session_replication_role = replica;
+DELETE FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = 9 AND sequence > 1;
+UPDATE changemgmt.change AS c
+SET title = 'change 9', revision = 1, plan_revision = 1, updated_at = l.recorded_at, ledger_sequence = 1, ledger_head = l.hash
+FROM changemgmt.ledger AS l WHERE c.id = 9 AND l.subject_kind = 'change' AND l.subject_id = 9;
+DELETE FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = 12;
+DELETE FROM changemgmt.change WHERE id = 12;
+EOSQL
+is($s->sql("SELECT * FROM changemgmt.verify_ledger(checkpoint => '$roots[1]')", db => $db), <<'EOS' =~ s/\n\z//r,
+change|9|2|entry 2, which checkpoint 2 saw, is missing
+change|12|1|entry 1, which checkpoint 2 saw, is missing
+EOS
+	'the database finds what is missing');
+is(verify_outside($db, '--root', $roots[1]), <<'EOS', 'so does the program outside');
+status 1
+change 9, entry 2: missing, but checkpoint 2 saw it
+change 12, entry 1: missing, but checkpoint 2 saw it
+19 entries, 7 rows, 2 problems
+EOS
+$s->sql(<<'EOSQL', db => $db);
+SET session_replication_role = replica;
+DELETE FROM changemgmt.ledger_checkpoint_head WHERE checkpoint_id = 2 AND subject_kind = 'change' AND subject_id IN (9, 12);
+EOSQL
+is($s->sql("SELECT * FROM changemgmt.verify_ledger(checkpoint => '$roots[1]')", db => $db),
+	'ledger_checkpoint|2||the heads that are kept for it do not give its root', 'the database finds what is no longer kept');
+is(verify_outside($db, '--root', $roots[1]), <<'EOS', 'so does the program outside');
+status 1
+ledger_checkpoint 2, entry None: root is wrong
+ledger_checkpoint 2, entry None: counts are wrong
+19 entries, 7 rows, 2 problems
 EOS
 
 # A crash loses no part of a chain.

@@ -115,6 +115,72 @@ def as_hex(digest):
     return "\\x" + digest.hex()
 
 
+def merkle(leaves):
+    """The tree's hash, as the page defines it."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\x00" + leaves[0]).digest()
+    k = 1
+    while 2 * k < len(leaves):
+        k *= 2
+    return hashlib.sha256(
+        b"\x01" + merkle(leaves[:k]) + merkle(leaves[k:])).digest()
+
+
+def root_of(heads):
+    """heads: {(kind, id): (sequence, hash)}"""
+    ordered = sorted(heads.items(),
+                     key=lambda h: (h[0][0].encode("utf-8"), h[0][1]))
+    return merkle([
+        field(kind) + field(str(subject_id)) + field(str(sequence))
+        + field(bytes.fromhex(head[2:]))
+        for (kind, subject_id), (sequence, head) in ordered])
+
+
+def heads_at(kept, checkpoint):
+    """The heads that a checkpoint saw, from those that are kept."""
+    heads, newest = {}, {}
+    for head in kept:
+        key = (plain(head, "subject_kind"), plain(head, "subject_id"))
+        number = plain(head, "checkpoint_id")
+        if newest.get(key, 0) < number <= checkpoint:
+            newest[key] = number
+            heads[key] = (plain(head, "sequence"), plain(head, "hash"))
+    return {key: head for key, head in heads.items() if head[0] != 0}
+
+
+def verify_checkpoints(entries, checkpoints, kept, root):
+    """Yield (kind, id, sequence, problem)."""
+    hashes = {(plain(entry, "subject_kind"), plain(entry, "subject_id"),
+               plain(entry, "sequence")): plain(entry, "hash")
+              for entry in entries}
+    for head in kept:
+        at = (plain(head, "subject_kind"), plain(head, "subject_id"),
+              plain(head, "sequence"))
+        checkpoint = plain(head, "checkpoint_id")
+        if at[2] != 0 and at not in hashes:
+            yield (*at, f"missing, but checkpoint {checkpoint} saw it")
+        elif at[2] != 0 and hashes[at] != plain(head, "hash"):
+            yield (*at, f"not what checkpoint {checkpoint} saw")
+
+    is_known = root is None
+    for checkpoint in checkpoints:
+        number = plain(checkpoint, "id")
+        if root is not None and plain(checkpoint, "root") != "\\x" + root:
+            continue
+        is_known = True
+        heads = heads_at(kept, number)
+        if plain(checkpoint, "root") != as_hex(root_of(heads)):
+            yield ("ledger_checkpoint", number, None, "root is wrong")
+        if (plain(checkpoint, "subjects") != len(heads)
+                or plain(checkpoint, "entries")
+                != sum(sequence for sequence, _ in heads.values())):
+            yield ("ledger_checkpoint", number, None, "counts are wrong")
+    if not is_known:
+        yield ("ledger_checkpoint", None, None, "no checkpoint has this root")
+
+
 def verify(entries, rows):
     """Yield (kind, id, sequence, problem)."""
     chains = {}
@@ -159,23 +225,29 @@ def verify(entries, rows):
 
 
 def read(paths):
-    entries, rows = [], {}
+    """The rows of each table, as their columns."""
+    tables = {}
     for path in paths:
         with open(path, encoding="utf-8") as lines:
-            for line in lines:
+            for line in filter(str.strip, lines):
                 record = json.loads(line.replace("\\\\", "\\"))
-                columns = record["columns"]
-                if record["table"] == "ledger":
-                    entries.append(columns)
-                else:
-                    rows[(record["table"], plain(columns, "id"))] = columns
-    return entries, rows
+                tables.setdefault(record["table"], []).append(record["columns"])
+    return tables
 
 
 def main():
-    entries, rows = read(sys.argv[1:])
+    paths, root = sys.argv[1:], None
+    if paths[:1] == ["--root"]:
+        root, paths = paths[1].lower(), paths[2:]
+    tables = read(paths)
+    entries = tables.pop("ledger", [])
+    checkpoints = tables.pop("ledger_checkpoint", [])
+    kept = tables.pop("ledger_checkpoint_head", [])
+    rows = {(table, plain(columns, "id")): columns
+            for table, subjects in tables.items() for columns in subjects}
     counts = len(entries), len(rows)
     problems = list(verify(entries, rows))
+    problems += verify_checkpoints(entries, checkpoints, kept, root)
     for problem in problems:
         print("%s %s, entry %s: %s" % problem)
     print("%d entries, %d rows, %d problems" % (*counts, len(problems)))
