@@ -564,6 +564,13 @@ condition_judge(PG_FUNCTION_ARGS)
 Datum
 vote_judge(PG_FUNCTION_ARGS)
 {
+	static KeptPlan votes = {
+		"SELECT pg_catalog.count(*) FROM changemgmt.approval_vote"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1"
+		" AND round OPERATOR(pg_catalog.=) $2"
+		" AND person_id OPERATOR(pg_catalog.=) $3",
+		3, {INT8OID, INT4OID, INT8OID}, NULL
+	};
 	TriggerData *trigdata = trigger_data(fcinfo, "vote_judge",
 										 FOR_ROW | AT_AFTER, "approval_vote");
 	TupleDesc	desc;
@@ -571,6 +578,7 @@ vote_judge(PG_FUNCTION_ARGS)
 	ChangeRow	row;
 	const ChangeModel *model;
 	int64		person;
+	Datum		arguments[3];
 	int			conflict;
 	bool		isnull;
 	char	   *decision;
@@ -612,6 +620,16 @@ vote_judge(PG_FUNCTION_ARGS)
 						 errmsg("%s of a vote does not change", fixed[i]),
 						 errhint("A vote changes by voting again."), err_as_caller()));
 	}
+	/* the unique constraint says so, too, as long as nobody drops it */
+	arguments[0] = row.value[CH_id];
+	arguments[1] = row.value[CH_approval_round];
+	arguments[2] = Int64GetDatum(person);
+	kept_plan_execute(&votes, arguments, NULL, 1);
+	if (DatumGetInt64(spi_first_value(1, &isnull)) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEALED_CONTENT),
+				 errmsg("\"%s\" has voted in this round", actor_name()),
+				 errhint("A vote changes by voting again."), err_as_caller()));
 	if (DatumGetInt32(vote_value(tuple, desc, "round", &isnull)) !=
 		DatumGetInt32(row.value[CH_approval_round]))
 		ereport(ERROR,
@@ -775,6 +793,7 @@ vote(FunctionCallInfo fcinfo, const char *decision)
 			transition_illegal(&row, lifecycle_model(&row),
 							   psprintf("a vote (%s)", decision));
 		kept_plan_execute(&insert, arguments, nulls, 0);
+		kept_plan_require_row(&insert, "the vote");
 		(void) change_read(&row, change_id_of(&row), false);
 	}
 	result = lifecycle_state(&row);

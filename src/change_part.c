@@ -542,11 +542,8 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	}
 	PG_END_TRY();
 
-	if (SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-				 errmsg("a trigger of the site suppressed the edit of %s",
-						change_number_text(edits->change_id))));
+	kept_plan_require_row(&raise, psprintf("the edit of %s",
+										   change_number_text(edits->change_id)));
 	status = status_from_datum(spi_first_value(1, &isnull));
 	key = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
 	model = model_find(key, DatumGetInt32(spi_first_value(3, &isnull)));

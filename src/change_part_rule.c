@@ -513,6 +513,12 @@ check_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 	{
 		if (!part_blank(edit->new, desc, "observed"))
 			part_malformed(rel, "passed", "is null: what was observed is right or not");
+		(void) part_value(edit->new, desc, "checked_at", &isnull);
+		if (!isnull)
+			part_malformed(rel, "checked_at", "is given, and there is no result");
+		(void) part_value(edit->new, desc, "checked_by_id", &isnull);
+		if (!isnull)
+			part_malformed(rel, "checked_by_id", "is given, and there is no result");
 		return;
 	}
 

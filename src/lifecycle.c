@@ -267,11 +267,9 @@ verb_take(ChangeRow *row, Verb verb, const VerbValues *values)
 		verb_call = save;
 	}
 	PG_END_TRY();
-	if (SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-				 errmsg("a trigger of the site suppressed the %s of change " INT64_FORMAT,
-						verb_name(verb), call.change_id)));
+	kept_plan_require_row(&function->update,
+						  psprintf("the %s of change " INT64_FORMAT,
+								   verb_name(verb), call.change_id));
 	change_row_result(row);
 }
 

@@ -694,11 +694,8 @@ edit_change(PG_FUNCTION_ARGS)
 	arguments[1] = JsonbPGetDatum(document_columns(patch, false,
 												   DatumGetJsonbP(row.value[CH_attributes])));
 	kept_plan_execute_input(&update, arguments, NULL, 0);
-	if (SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-				 errmsg("a trigger of the site suppressed the edit of %s",
-						change_number_text(change_id_of(&row)))));
+	kept_plan_require_row(&update, psprintf("the edit of %s",
+											change_number_text(change_id_of(&row))));
 	change_row_result(&row);
 	result = lifecycle_state(&row);
 	SPI_finish();

@@ -426,7 +426,9 @@ judge_insert(const Transition *t)
 
 		if (row->isnull[p->column] || p->column == CH_status_reason)
 			continue;
-		if (p->rule == BY_STEP && !emergency && !latent)
+		if (!emergency && !latent &&
+			(p->rule == BY_STEP ||
+			 (p->rule == ONCE_BEGUN && status < STATUS_IN_PROGRESS)))
 			kept_by_engine(row, p->column,
 						   "It is written by the step that it belongs to: the verbs of changemgmt.next_steps().");
 		if (p->time != NO_TIME)

@@ -220,6 +220,22 @@ kept_plan_execute_input(KeptPlan *kept, Datum *values, const char *nulls,
 	return result;
 }
 
+void
+kept_plan_require_row(KeptPlan *kept, const char *what)
+{
+	SPIPlanPtr	plan = kept->plan;
+
+	if (SPI_processed == 1)
+		return;
+	/* a plan that a rule rewrote to nothing would outlive the rule */
+	kept->plan = NULL;
+	SPI_freeplan(plan);
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("a trigger or rule of the site suppressed %s", what),
+			 errhint("SELECT * FROM changemgmt.doctor() names what stands on the extension's tables.")));
+}
+
 int
 err_as_caller(void)
 {

@@ -38,6 +38,12 @@ extern int	kept_plan_execute_input(KeptPlan *kept, Datum *values,
 									const char *nulls, long limit);
 
 /*
+ * After a statement that has to write one row ("what"): 27000 where a trigger
+ * or rule of the site made nothing of it.
+ */
+extern void kept_plan_require_row(KeptPlan *kept, const char *what);
+
+/*
  * In an ereport: leave the extension's own statements out of the CONTEXT.
  * What the caller does shows; that a verb is an UPDATE inside does not.
  */

@@ -33,7 +33,7 @@ CREATE VIEW pg_temp.member AS
 	JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'changemgmt'
 	WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 	UNION ALL
-	SELECT 'EXECUTE', p.oid::regprocedure::text, p.oid, p.prorettype = 'trigger'::regtype
+	SELECT 'EXECUTE', p.oid::regprocedure::text, p.oid, p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype)
 	FROM pg_proc AS p
 	JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_proc'::regclass, p.oid, 'e')
 	JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'changemgmt';

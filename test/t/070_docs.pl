@@ -94,7 +94,7 @@ $server->createdb('docs_functions');
 $server->psql('CREATE EXTENSION changemgmt', db => 'docs_functions');
 my (undef, $functions) = $server->psql(<<'SQL', db => 'docs_functions');
 SELECT DISTINCT proname FROM pg_proc AS p
-WHERE pronamespace = 'changemgmt'::regnamespace AND prorettype <> 'trigger'::regtype
+WHERE pronamespace = 'changemgmt'::regnamespace AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
 AND NOT EXISTS (SELECT FROM pg_type WHERE p.oid IN (typinput, typoutput, typreceive, typsend))
 AND NOT EXISTS (SELECT FROM pg_amproc WHERE amproc = p.oid)
 AND NOT EXISTS (SELECT FROM pg_amop JOIN pg_operator AS o ON o.oid = amopopr WHERE oprcode = p.oid)
