@@ -3,6 +3,8 @@
 #   make, make install, make installcheck   as any extension, PG_CONFIG= chooses
 #                                           the server
 #   make test    everything, in throw-away servers; installs what is missing
+#   make check-sanitize   the tests of C code with UBSan and under valgrind; with
+#                         PG_CONFIG= of a server built with assertions or ASan, those
 #   make demo    the main job on a private server; make demo-stop ends it
 #   make bench   test/bench on a private server
 #   make meta    bring META.json to the version of changemgmt.control
@@ -51,7 +53,7 @@ PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter \
 	-Werror=implicit-function-declaration -MMD -MP
 
 # These goals run where no server is installed yet, so PGXS must not be read.
-OWN_GOALS = test demo demo-stop bench meta dist
+OWN_GOALS = test check-sanitize demo demo-stop bench meta dist
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
 
@@ -96,6 +98,9 @@ endif
 
 test:
 	@test/bin/test
+
+check-sanitize:
+	@test/bin/test --sanitize
 
 demo:
 	@test/bin/demo start

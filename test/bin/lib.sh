@@ -29,7 +29,7 @@ owner_prefix() {
 		as=(setpriv "--reuid=$owner" "--regid=$(id -g "$owner")" --init-groups --)
 	fi
 	as+=(env -i "PATH=$PATH" "HOME=${place:-/}" "USER=$owner" LC_ALL=C.UTF-8 "TERM=${TERM:-dumb}")
-	for v in CI PG_CONFIG CHANGEMGMT_REAL_DATA MUTATION_FACTOR MUTATION_SEED; do
+	for v in CI PG_CONFIG CHANGEMGMT_REAL_DATA MUTATION_FACTOR MUTATION_SEED SQLSMITH_SECONDS SQLSMITH_SEED ASAN_OPTIONS; do
 		[ -z "${!v:-}" ] || as+=("$v=${!v}")
 	done
 }
@@ -297,10 +297,10 @@ private_server() {
 
 # Build and install into the private server; everything it says goes to
 # $place/build.log.
-build() {
-	say "building"
-	make -C "$place/src" -j"$(nproc)" all with_llvm=no PG_CONFIG="$pg_config" >"$place/build.log" 2>&1 &&
-		make -C "$place/src" install with_llvm=no PG_CONFIG="$pg_config" >>"$place/build.log" 2>&1 && return
+build() { # [VARIABLE=VALUE...]
+	say "building${1:+ with $1}"
+	make -C "$place/src" -j"$(nproc)" all with_llvm=no PG_CONFIG="$pg_config" "$@" >"$place/build.log" 2>&1 &&
+		make -C "$place/src" install with_llvm=no PG_CONFIG="$pg_config" "$@" >>"$place/build.log" 2>&1 && return
 	grep -vE '^[^ ]*(gcc|cc|clang)[^ ]* -' "$place/build.log" | tail -n 60
 	die "the build failed"
 }
