@@ -161,6 +161,10 @@ otto | | SELECT changemgmt.grant_role('regress_walker', 'manager')
 otto | MC008 | SELECT changemgmt.grant_role('regress_walker', 'king')
 otto | | SELECT changemgmt.revoke_role('regress_walker', 'manager')
 otto | | SELECT changemgmt.duty_rights()
+otto | | SELECT changemgmt.hidden_changes()
+otto | | SELECT changemgmt.library_version()
+otto | | SELECT changemgmt.shipped_tables()
+otto | | SELECT * FROM changemgmt.ledger_checkpoint()
 EOWALKS
 
 # What only computes; i runs from 1, r and s are rates, c is a change.
@@ -198,6 +202,7 @@ changemgmt.board_id(left('cab', i + 2))
 changemgmt.ci_id(left('app', i + 2))
 changemgmt.change_is_possible(c)
 changemgmt.row_digest(c)
+changemgmt.merkle_root(ARRAY[pg_catalog.sha256(changemgmt.rate_send(r)), pg_catalog.sha256('x')])
 EOCHEAP
 
 # Errors of what only computes.
@@ -341,12 +346,12 @@ FROM changemgmt.change AS c
 LEFT JOIN (
 	SELECT subject_id AS id, count(*) AS entries, max(sequence) AS last,
 		   (array_agg(to_status ORDER BY sequence DESC))[1] AS status
-	FROM changemgmt.ledger GROUP BY subject_id) AS l USING (id)
+	FROM changemgmt.ledger WHERE subject_kind = 'change' GROUP BY subject_id) AS l USING (id)
 WHERE c.ledger_sequence > 0 AND (c.revision, c.ledger_sequence, c.status) IS DISTINCT FROM (l.entries, l.last, l.status)
 UNION ALL
 SELECT 'step without the one before: ' || subject_id FROM (
 	SELECT subject_id, from_status, lag(to_status) OVER (PARTITION BY subject_id ORDER BY sequence) AS before
-	FROM changemgmt.ledger) AS l
+	FROM changemgmt.ledger WHERE subject_kind = 'change') AS l
 WHERE from_status IS DISTINCT FROM before
 UNION ALL
 SELECT 'unknown ' || table_name || ' ' || id FROM (
@@ -354,8 +359,9 @@ SELECT 'unknown ' || table_name || ' ' || id FROM (
 	UNION ALL
 	SELECT p.key, (coalesce(e -> 'new', e -> 'old') ->> 'id')::bigint
 	FROM changemgmt.ledger AS l, jsonb_each(l.changed) AS p, jsonb_array_elements(p.value) AS e
-	WHERE p.key IN ($names) AND e ->> 'op' IN ('insert', 'delete')) AS x(table_name, id)
+	WHERE l.subject_kind = 'change' AND p.key IN ($names) AND e ->> 'op' IN ('insert', 'delete')) AS x(table_name, id)
 GROUP BY table_name, id HAVING count(*) <> 2
+LIMIT 20
 EOSQL
 }
 
