@@ -149,7 +149,8 @@ SELECT m.type || ' ' || m.identity, 'cast',
 FROM member AS m JOIN pg_cast AS c ON m.classid = 'pg_cast'::regclass AND m.objid = c.oid
 UNION ALL
 SELECT m.type || ' ' || m.identity, 'event trigger',
-	to_jsonb(t) - '{oid,evtowner}'::text[] || jsonb_build_object('owner', t.evtowner::regrole)
+	to_jsonb(t) - '{oid,evtowner,evtfoid}'::text[]
+		|| jsonb_build_object('owner', t.evtowner::regrole, 'function', t.evtfoid::regproc)
 FROM member AS m JOIN pg_event_trigger AS t ON m.classid = 'pg_event_trigger'::regclass AND m.objid = t.oid
 UNION ALL
 SELECT r.oid::regclass::text, 'statistics ' || t.stxname, to_jsonb(pg_get_statisticsobjdef(t.oid))
