@@ -29,7 +29,7 @@ cmp_ok(scalar(grep { /_seq$/ } keys %$content), '>', 10, 'sequences are compared
 is_deeply([ grep { $content->{$_} eq '' } sort keys %$content ], [],
 	'no table is empty, so that each of them is tested');
 
-sub restored_is_source
+sub same_as_source
 {
 	my ($db, $how) = @_;
 	my $restored = content($db);
@@ -48,6 +48,14 @@ SELECT relation, rows FROM (
 	FROM pg_class AS c WHERE c.relnamespace = 'changemgmt'::regnamespace AND c.relkind = 'r' AND c.relname <> 'load'
 ) AS t WHERE rows > 0 ORDER BY relation
 EOSQL
+	return;
+}
+
+# Same rows go on in the same way, so this is for a few ways only.
+sub restored_is_source
+{
+	my ($db, $how) = @_;
+	same_as_source($db, $how);
 
 	# the restored database goes on: each change takes a next step
 	is($s->sql("SELECT public.act('otto')\\g /dev/null\nSELECT id FROM changemgmt.create_change('new')", db => $db),
@@ -79,7 +87,7 @@ restored_is_source('plain', 'pg_dump | psql');
 
 $s->createdb('single');
 $s->restore($plain, 'single', '-1');
-restored_is_source('single', 'psql -1');
+same_as_source('single', 'psql -1');
 
 $s->createdb('custom');
 $s->restore($custom, 'custom');
@@ -87,7 +95,7 @@ restored_is_source('custom', 'pg_restore');
 
 $s->createdb('custom_single');
 $s->restore($custom, 'custom_single', '-1');
-restored_is_source('custom_single', 'pg_restore -1');
+same_as_source('custom_single', 'pg_restore -1');
 
 # Jobs in parallel: pg_restore does not know that rows of an extension's
 # tables depend on each other, so those are one job.
@@ -95,7 +103,7 @@ $s->createdb('parallel');
 $s->restore($custom, 'parallel', '--section=pre-data');
 $s->restore($custom, 'parallel', '--section=data');
 $s->restore($custom, 'parallel', '--section=post-data', '-j', '2');
-restored_is_source('parallel', 'pg_restore by sections');
+same_as_source('parallel', 'pg_restore by sections');
 
 # The rows alone, into an extension that was created for them.
 $s->createdb('data');
@@ -104,6 +112,46 @@ $s->restore($s->dump('source', '--schema=public'), 'data', '-v', 'ON_ERROR_STOP=
 $s->sql('TRUNCATE public.way', db => 'data');
 $s->restore($s->dump('source', '--data-only'), 'data');
 restored_is_source('data', 'data only');
+
+# A directory, written by several jobs, comes back by the same recipe.
+my $directory = $s->dump('source', '-Fd', '-j', '2');
+$s->createdb('directory');
+$s->restore($directory, 'directory', '--section=pre-data');
+$s->restore($directory, 'directory', '--section=data');
+$s->restore($directory, 'directory', '--section=post-data', '-j', '2');
+same_as_source('directory', 'a directory by sections');
+
+# All at once it does not know the order of the rows, and says what it lost.
+$s->createdb('hasty');
+my ($lost) = $s->run('pg_restore', '-h', $s->host, '-p', $s->port, '-U', 'postgres', '-d', 'hasty', '-j', '4', $directory);
+my $hasty = content('hasty');
+my $whole = !grep { $hasty->{$_} ne $content->{$_} } keys %$content;
+is($lost ? 'lost, and said so' : 'said nothing', $whole && !$lost ? 'said nothing' : 'lost, and said so',
+	'pg_restore -j without sections has all rows or a bad status');
+
+# One schema: the rows with the extension, or for an extension that is there.
+$s->createdb('schema');
+$s->restore($s->dump('source', '-n', 'changemgmt', '-e', 'changemgmt'), 'schema');
+same_as_source('schema', 'pg_dump -n -e');
+my $rows = $s->dump('source', '-n', 'changemgmt', '--data-only');
+$s->createdb('schema_rows');
+$s->sql('CREATE EXTENSION changemgmt', db => 'schema_rows');
+$s->restore($rows, 'schema_rows', '-1');
+same_as_source('schema_rows', 'pg_dump -n --data-only');
+$s->createdb('schema_only');
+my $schema = $s->dump('source', '-n', 'changemgmt');
+my ($status, undef, $errors) = $s->run($s->psql_command(db => 'schema_only'), '-1', '-f', $schema);
+isnt($status, 0, 'pg_dump -n alone has no CREATE EXTENSION, so it does not restore');
+like($errors, qr/42P01: relation "changemgmt\.\w+" does not exist/, 'for want of the tables');
+unlike(TestServer::slurp($schema), qr/CREATE (TABLE|FUNCTION|VIEW|TYPE)/, 'and never has objects of the extension');
+
+# Triggers that are off bring the rows, but nobody counts them.
+$s->createdb('uncounted');
+$s->sql('CREATE EXTENSION changemgmt', db => 'uncounted');
+$s->restore($s->dump('source', '-n', 'changemgmt', '--data-only', '--disable-triggers'), 'uncounted');
+is_deeply(content('uncounted'), $content, '--disable-triggers: the rows are the same');
+like($s->sql('SELECT problem FROM changemgmt.verify_ledger()', db => 'uncounted'), qr/only 0 came in by COPY/,
+	'--disable-triggers: but verify_ledger() does not know where history comes from');
 
 # A second generation is the first one
 $s->createdb('again');
@@ -115,11 +163,28 @@ is_deeply(content('second'), $content, 'the dump of a restored database is the s
 is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'second'), '', 'and its ledger is whole');
 
 # What cannot work says so: INSERT is not the door for history.
-my $inserts = $s->dump('source', '--inserts');
+for my $inserts ('--inserts', '--column-inserts', '--rows-per-insert=100', '--inserts --on-conflict-do-nothing')
+{
+	my $dump = $s->dump('source', split / /, $inserts);
+	for my $single ($inserts eq '--inserts' ? '' : (), '-1')
+	{
+		$s->sql('DROP DATABASE IF EXISTS inserts');
+		$s->createdb('inserts');
+		my ($rc, undef, $err) = $s->run($s->psql_command(db => 'inserts'), $single || (), '-f', $dump);
+		is($rc, 3, "a dump with $inserts is refused $single");
+		like($err, qr/ERROR:  MC001: .*begins as draft.*History comes in by COPY/s, "$inserts: with what to do instead $single");
+		is($s->sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'changemgmt'", db => 'inserts'), 0,
+			"$inserts: in one transaction nothing is there") if $single;
+	}
+}
+my $archive = $s->dump('source', '--inserts', '-Fc');
+$s->sql('DROP DATABASE inserts');
 $s->createdb('inserts');
-my ($rc, undef, $err) = $s->run($s->psql_command(db => 'inserts'), '-f', $inserts);
-isnt($rc, 0, 'a dump with --inserts is refused');
-like($err, qr/MC00\d/, 'by the rules');
+my ($rc, undef, $err) = $s->run('pg_restore', '-h', $s->host, '-p', $s->port, '-U', 'postgres', '-d', 'inserts', $archive);
+is($rc, 1, 'pg_restore that goes on behind errors has a bad status');
+like($err, qr/INSERT on "changemgmt.ledger" is refused.*errors ignored on restore: \d+/s, 'and tells how many there were');
+is($s->sql('SELECT count(*) FROM changemgmt.change AS c WHERE c.ledger_sequence = 0', db => 'inserts'), 0,
+	'and no change is there that pretends to be history');
 
 # An interrupted restore leaves nothing where it is one transaction.
 $s->createdb('broken');

@@ -96,6 +96,54 @@ SELECT count(changemgmt.start(id)) >= 0 FROM changemgmt.change WHERE status = 'a
 EOSQL
 }
 
+# One UPDATE that takes 5,000 changes a step: all of them or none.  The server
+# dies while the last row is waited for, then while the steps are judged and
+# recorded, then when the client has its answer.
+$s->sql(<<'EOSQL');
+SET changemgmt.actor = 'otto';
+INSERT INTO changemgmt.change (title, model) SELECT 'bulk ' || n, 'lean_normal' FROM generate_series(1, 5000) AS n;
+EOSQL
+my $position = 'SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), %s)::bigint';
+my $updated;
+for my $when ('before the last row', 'while steps are recorded', 'after the answer')
+{
+	my $start = $s->sql(sprintf($position, "'0/0'"));
+	my ($holder, $bulk) = ($s->session, $s->session);
+	if ($when eq 'before the last row')
+	{
+		$holder->send("BEGIN; SELECT FROM changemgmt.change WHERE title = 'bulk 5000' FOR UPDATE;");
+		$holder->sync;
+	}
+	$bulk->send("SET changemgmt.actor = 'otto'; SELECT 'pid ' || pg_backend_pid();");
+	$bulk->sync;
+	my ($pid) = $bulk->output =~ /^pid (\d+)$/m;
+	$bulk->send("UPDATE changemgmt.change SET status = 'cancelled', status_reason = 'all of them' WHERE title LIKE 'bulk %';\n\\echo answered");
+	if ($when eq 'before the last row')
+	{
+		$s->wait_for("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $pid");
+		$updated = $s->sql(sprintf($position, "'0/0'")) - $start;
+		cmp_ok($updated, '>', 500_000, "bulk, $when: all other rows have been written");
+	}
+	elsif ($when eq 'while steps are recorded')
+	{
+		$s->wait_for("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') > $start + 1.2 * $updated");
+	}
+	else
+	{
+		$bulk->sync;
+	}
+	$s->kill9;
+	$_->finish for $holder, $bulk;
+	my $answered = $bulk->output =~ /^answered$/m;
+	is($answered, $when eq 'after the answer', "bulk, $when: the client has " . ($when eq 'after the answer' ? 'an answer' : 'none'));
+	$s->start;
+	my $cancelled = $s->sql("SELECT count(*) FROM changemgmt.change WHERE title LIKE 'bulk %' AND status = 'cancelled'");
+	is($cancelled, $answered ? 5000 : 0, "bulk, $when: " . ($answered ? 'all changes took the step' : 'no change took it'));
+	is($s->sql("SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'change' AND reason = 'all of them'"), $cancelled,
+		"bulk, $when: as the ledger says");
+	is($s->sql('SELECT * FROM changemgmt.verify_ledger()'), '', "bulk, $when: the ledger is whole");
+}
+
 # A backend that dies takes the others down with it, and nothing else.
 my $victim = $s->session;
 $victim->send("SET changemgmt.actor = 'otto'; BEGIN;"

@@ -151,6 +151,11 @@ $reader->finish;
 # The server there is one like any other, but for what comes by replication.
 is($r->sqlstate("INSERT INTO changemgmt.ledger SELECT * FROM changemgmt.ledger LIMIT 1", db => 'schema'), 'MC006',
 	'the rules hold on the reporting server for everybody but replication');
+is($r->sql(<<'EOSQL', db => 'everything'), 't', 'without the load records it is not known where history comes from');
+SET session_replication_role = replica;
+DELETE FROM changemgmt.load;
+SELECT count(*) = 1 FROM changemgmt.verify_ledger() WHERE problem LIKE '%only 0 came in by COPY';
+EOSQL
 is($r->sql('SELECT is_called FROM changemgmt.change_id_seq', db => 'schema'), 'f', 'sequences do not go along');
 
 # Duties are on record at the source, privileges are each server's own.

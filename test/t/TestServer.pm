@@ -314,7 +314,7 @@ sub clone_from
 	return $self;
 }
 
-# dump(DATABASE, args...): the file of a pg_dump; restore(FILE, DATABASE) reads
+# dump(DATABASE, args...): the file or directory of a pg_dump; restore(FILE, DATABASE) reads
 # it back, with psql or pg_restore as the file demands.
 sub dump
 {
@@ -328,7 +328,7 @@ sub dump
 sub restore
 {
 	my ($self, $file, $db, @args) = @_;
-	if (slurp($file, 5) eq 'PGDMP')
+	if (-d $file || slurp($file, 5) eq 'PGDMP')
 	{
 		$self->run_ok('pg_restore', '-h', $self->host, '-p', $self->port,
 			'-U', 'postgres', '-d', $db, '--exit-on-error', @args, $file);
