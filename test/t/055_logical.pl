@@ -20,6 +20,8 @@ $s->sql('SELECT changemgmt.ledger_checkpoint()', db => 'source');
 my $r = TestServer->new(name => 'reporting', conf => $conf . "wal_retrieve_retry_interval = 100ms\n"
 	  . "wal_receiver_status_interval = 1s\nwal_writer_delay = 10ms\n");
 $r->start;
+# doctor() misses roles that have a duty
+$r->sql('CREATE ROLE regress_duty');
 
 # One publication of the schema, one of all tables.
 my %publications = (
