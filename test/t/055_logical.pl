@@ -10,7 +10,7 @@ use Test::More;
 
 my $conf = "max_worker_processes = 16\nmax_replication_slots = 16\nmax_logical_replication_workers = 8\n"
   . "max_sync_workers_per_subscription = 3\n";
-my $s = TestServer->new(name => 'source', conf => "wal_level = logical\n$conf");
+my $s = TestServer->new(name => 'source', conf => "wal_level = logical\nmax_wal_senders = 16\n$conf");
 $s->start;
 $s->createdb('source');
 TestChanges::populate($s, 'source');
