@@ -193,7 +193,7 @@ CREATE FUNCTION changemgmt.ledger_checkpoint(
 	LANGUAGE C VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'ledger_checkpoint';
 COMMENT ON FUNCTION changemgmt.ledger_checkpoint() IS
-	'Takes a checkpoint: a digest over the heads of all chains. Keep root where nobody who administers this server can write: verify_ledger(checkpoint => root) finds what was cut off or rewritten since.';
+	'Takes a checkpoint: a digest over the heads of all chains. Keep root where nobody who administers this server can write: verify_checkpoint(root) finds what was cut off or rewritten since.';
 
 CREATE FUNCTION changemgmt.merkle_root(leaves bytea[]) RETURNS bytea
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
@@ -203,14 +203,23 @@ COMMENT ON FUNCTION changemgmt.merkle_root(bytea[]) IS
 
 CREATE FUNCTION changemgmt.verify_ledger(
 	kind text DEFAULT NULL, id bigint DEFAULT NULL,
-	checkpoint text DEFAULT NULL,
 	OUT subject_kind text, OUT subject_id bigint, OUT sequence bigint,
 	OUT problem text)
 	RETURNS SETOF record
 	LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
 	AS 'MODULE_PATHNAME', 'verify_ledger';
-COMMENT ON FUNCTION changemgmt.verify_ledger(text, bigint, text) IS
-	'A row for each break in the chains, each entry that is not what a checkpoint saw, and each row that is not what its chain recorded; none where all is well. Against the root of a checkpoint that was kept outside it also finds history that was rewritten as a whole. Errors: MC008 for an unknown kind and for what is no root.';
+COMMENT ON FUNCTION changemgmt.verify_ledger(text, bigint) IS
+	'A row for each break in the chains, each entry that is not what a checkpoint saw, and each row that is not what its chain recorded; none where all is well. Errors: MC008 for an unknown kind.';
+
+CREATE FUNCTION changemgmt.verify_checkpoint(
+	checkpoint text, kind text DEFAULT NULL, id bigint DEFAULT NULL,
+	OUT subject_kind text, OUT subject_id bigint, OUT sequence bigint,
+	OUT problem text)
+	RETURNS SETOF record
+	LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
+	AS 'MODULE_PATHNAME', 'verify_checkpoint';
+COMMENT ON FUNCTION changemgmt.verify_checkpoint(text, text, bigint) IS
+	'verify_ledger() against the root of a checkpoint that was kept outside: it also finds history that was rewritten as a whole. Errors: MC008 for an unknown kind and for what is no root.';
 
 -- What the rooms before this one hold
 

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -579,6 +580,7 @@ vote_judge(PG_FUNCTION_ARGS)
 	const ChangeModel *model;
 	int64		person;
 	Datum		arguments[3];
+	TimestampTz at;
 	int			conflict;
 	bool		isnull;
 	char	   *decision;
@@ -669,6 +671,12 @@ vote_judge(PG_FUNCTION_ARGS)
 					 errmsg("a vote that is not approved needs a reason"),
 					 errdetail("reason: the vote says %s without a reason", decision),
 					 errhint("Give it as the second argument."), err_as_caller()));
+		at = DatumGetTimestampTz(vote_value(tuple, desc, "voted_at", &isnull));
+		if (at < GetCurrentStatementStartTimestamp() || at > GetCurrentTimestamp())
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_SEALED_CONTENT),
+					 errmsg("voted_at of a vote is when it was given"),
+					 errhint("A trigger of the site changed it; give it a name that sorts before zzzz_stamp_vote."), err_as_caller()));
 		change_seal(&row, model->schedule_sealed, seal);
 		given = DatumGetByteaPP(vote_value(tuple, desc, "seal", &isnull));
 		if (DatumGetInt64(vote_value(tuple, desc, "plan_revision", &isnull)) !=

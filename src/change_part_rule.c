@@ -147,7 +147,7 @@ part_check_values(PartTable table, HeapTuple tuple, Relation rel)
 				part_malformed(rel, "target_change_id", "is the change itself");
 			SPI_connect();
 			kept_plan_execute(&exists, &target, NULL, 1);
-			if (SPI_processed == 0)
+			if (SPI_processed == 0 || !change_is_visible(DatumGetInt64(target)))
 				part_malformed(rel, "target_change_id",
 							   "is no change that exists");
 			SPI_finish();

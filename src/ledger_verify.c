@@ -35,6 +35,7 @@
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(verify_ledger);
+PG_FUNCTION_INFO_V1(verify_checkpoint);
 PG_FUNCTION_INFO_V1(row_digest);
 
 /* entries read at once: few enough that their memory is used again */
@@ -560,7 +561,7 @@ report_checkpoint(ReturnSetInfo *result, const int64 *id, const char *problem)
 
 /* Whether a stored checkpoint is what its heads come to. */
 static void
-verify_checkpoint(ReturnSetInfo *result, const LedgerCheckpoint *stored)
+verify_stored(ReturnSetInfo *result, const LedgerCheckpoint *stored)
 {
 	LedgerCheckpoint computed;
 
@@ -604,7 +605,7 @@ verify_checkpoints(ReturnSetInfo *result, bytea *root, bool is_whole)
 			stored.entries = DatumGetInt64(spi_first_value(3, &isnull));
 			argument = spi_first_value(4, &isnull);
 			copy_hash(argument, isnull, stored.root);
-			verify_checkpoint(result, &stored);
+			verify_stored(result, &stored);
 		}
 		else if (root != NULL)
 			report_checkpoint(result, NULL, "no checkpoint has this root");
@@ -685,36 +686,27 @@ subject_kinds(void)
 }
 
 /*
- * verify_ledger(kind text DEFAULT NULL, id bigint DEFAULT NULL, checkpoint
- * text DEFAULT NULL): a row for each problem.  Reads as the owner of the
- * tables, for what is told of them is only where something is wrong.
+ * A row for each problem; root is NULL where none was given.  Reads as the
+ * owner of the tables, for what is told of them is only where something is
+ * wrong.
  */
-Datum
-verify_ledger(PG_FUNCTION_ARGS)
+static Datum
+verify(FunctionCallInfo fcinfo, const char *kind, const int64 *subject_id,
+	   bytea *root)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *kind = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Datum		id = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
-	bytea	   *root = NULL;
+	Datum		id = subject_id ? Int64GetDatum(*subject_id) : (Datum) 0;
 	List	   *kinds;
 	ListCell   *cell;
 	bool		found = false;
 	Oid			save_userid;
 	int			save_context;
 
-	if (kind == NULL && !PG_ARGISNULL(1))
+	if (kind == NULL && subject_id != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT),
 				 errmsg("an id needs the kind of subject beside it"),
 				 errhint("For a change: verify_ledger('change', 42).")));
-	/* in version 1.0 of the extension it has two arguments */
-	if (PG_NARGS() > 2 && !PG_ARGISNULL(2))
-	{
-		root = palloc(VARHDRSZ + LEDGER_HASH_LENGTH);
-		SET_VARSIZE(root, VARHDRSZ + LEDGER_HASH_LENGTH);
-		ledger_root_parse(text_to_cstring(PG_GETARG_TEXT_PP(2)),
-						  (uint8 *) VARDATA(root));
-	}
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
@@ -729,7 +721,7 @@ verify_ledger(PG_FUNCTION_ARGS)
 		if (kind != NULL && strcmp(kind, lfirst(cell)) != 0)
 			continue;
 		found = true;
-		verify_kind(result, lfirst(cell), id, PG_ARGISNULL(1));
+		verify_kind(result, lfirst(cell), id, subject_id == NULL);
 	}
 	if (kind != NULL && !found)
 		ereport(ERROR,
@@ -742,6 +734,36 @@ verify_ledger(PG_FUNCTION_ARGS)
 	SetUserIdAndSecContext(save_userid, save_context);
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/* verify_ledger(kind text DEFAULT NULL, id bigint DEFAULT NULL) */
+Datum
+verify_ledger(PG_FUNCTION_ARGS)
+{
+	int64		id = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
+
+	return verify(fcinfo,
+				  PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0)),
+				  PG_ARGISNULL(1) ? NULL : &id, NULL);
+}
+
+/*
+ * verify_checkpoint(checkpoint text, kind text DEFAULT NULL, id bigint DEFAULT
+ * NULL): the same, against a root that was kept outside.
+ */
+Datum
+verify_checkpoint(PG_FUNCTION_ARGS)
+{
+	int64		id = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
+	bytea	   *root = palloc(VARHDRSZ + LEDGER_HASH_LENGTH);
+
+	SET_VARSIZE(root, VARHDRSZ + LEDGER_HASH_LENGTH);
+	ledger_root_parse(PG_ARGISNULL(0) ? "" :
+					  text_to_cstring(PG_GETARG_TEXT_PP(0)),
+					  (uint8 *) VARDATA(root));
+	return verify(fcinfo,
+				  PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)),
+				  PG_ARGISNULL(2) ? NULL : &id, root);
 }
 
 /* row_digest(record) returns bytea: what an entry keeps of a row. */

@@ -120,6 +120,7 @@ static const struct
 	{"shipped_settings", ALL_DUTIES},
 	{"shipped_tables", ALL_DUTIES},
 	{"team_id", ALL_DUTIES},
+	{"verify_checkpoint", ALL_DUTIES},
 	{"verify_ledger", ALL_DUTIES},
 	{"why_not", ALL_DUTIES},
 

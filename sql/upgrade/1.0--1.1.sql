@@ -52,6 +52,3 @@ FROM (
 ) AS t (relation, rows)
 WHERE t.rows > 0;
 ALTER TABLE changemgmt.load ENABLE TRIGGER ledger_guard;
-
--- it has a third argument now
-DROP FUNCTION changemgmt.verify_ledger(text, bigint);

@@ -87,7 +87,7 @@ SELECT root AS third FROM changemgmt.ledger_checkpoint() \gset
 SELECT results_eq('SELECT subject_id, sequence FROM changemgmt.ledger_checkpoint_head WHERE checkpoint_id = 3 ORDER BY 1',
 	'VALUES (2::bigint, 3::bigint), (6, 1)', 'only what moved is kept');
 UPDATE changemgmt.change SET title = 'after it' WHERE id = 1;
-SELECT is_empty(format('SELECT * FROM changemgmt.verify_ledger(checkpoint => %L)', root), 'the ledger continues ' || which)
+SELECT is_empty(format('SELECT * FROM changemgmt.verify_checkpoint(%L)', root), 'the ledger continues ' || which)
 FROM (VALUES ('the first checkpoint', :'first'), ('the third', :'third'), ('the third, written as bytea', '\x' || upper(:'third')))
 	AS c (which, root);
 
@@ -102,7 +102,8 @@ BEGIN
 	EXECUTE statement;
 	SET LOCAL session_replication_role = origin;
 	EXECUTE 'SELECT string_agg(concat_ws('' '', subject_kind, subject_id, sequence) || '': '' || problem, '', '' ORDER BY '
-		|| 'subject_kind, subject_id, sequence, problem) FROM changemgmt.verify_ledger(' || arguments || ')' INTO found;
+		|| 'subject_kind, subject_id, sequence, problem) FROM changemgmt.verify_'
+		|| CASE WHEN arguments LIKE '%checkpoint =>%' THEN 'checkpoint(' ELSE 'ledger(' END || arguments || ')' INTO found;
 	RAISE SQLSTATE 'ZZ001';
 EXCEPTION WHEN SQLSTATE 'ZZ001' THEN
 	RETURN found;
@@ -133,7 +134,7 @@ SELECT is(pg_temp.problems($$UPDATE changemgmt.ledger_checkpoint_head SET hash =
 SELECT is(pg_temp.problems($$DELETE FROM changemgmt.ledger_checkpoint_head WHERE subject_id = 6$$, ''),
 	'ledger_checkpoint 3: the heads that are kept for it do not give its root', 'a kept head that is gone');
 SELECT is(pg_temp.problems($$UPDATE changemgmt.ledger_checkpoint_head SET hash = sha256('x') WHERE subject_id = 4$$,
-		'''change'', 6, ' || quote_literal(:'first')),
+		'kind => ''change'', id => 6, checkpoint => ' || quote_literal(:'first')),
 	'ledger_checkpoint 2: the heads that are kept for it do not give its root', 'a root answers for all heads, whatever subject is asked for');
 SELECT is(pg_temp.problems($$UPDATE changemgmt.ledger_checkpoint SET entries = 1 WHERE id = 3$$, ''),
 	'ledger_checkpoint 3: its root has 7 subjects and 11 entries, not 7 and 1', 'a count that was altered');
@@ -175,7 +176,7 @@ SELECT results_eq('SELECT subject_kind, subject_id, sequence, problem FROM chang
 SELECT is((SELECT subjects FROM changemgmt.ledger_checkpoint()), 6::bigint, 'a chain that is gone is no leaf');
 SELECT is((SELECT count(*) FROM changemgmt.ledger_checkpoint_head WHERE checkpoint_id = 5), 0::bigint, 'and is gone once');
 
-SELECT throws_ok(format('SELECT * FROM changemgmt.verify_ledger(checkpoint => %L)', root), 'MC008', NULL, 'no root: ' || root)
+SELECT throws_ok(format('SELECT * FROM changemgmt.verify_checkpoint(%L)', root), 'MC008', NULL, 'no root: ' || root)
 FROM unnest(ARRAY['', 'x', repeat('0', 63), repeat('0', 65), repeat('0', 63) || 'g', '0x' || repeat('0', 64), repeat('ü', 32)]) AS root;
 
 --
@@ -220,7 +221,7 @@ SELECT isnt_empty(format('SELECT FROM changemgmt.ledger_checkpoint_head WHERE su
 SET LOCAL ROLE regress_checkpoint_taker;
 SELECT is((SELECT count(*) FROM changemgmt.ledger_checkpoint_head WHERE subject_kind = 'change' AND subject_id = :'confidential'),
 	0::bigint, 'but not for everybody to see');
-SELECT is_empty(format('SELECT * FROM changemgmt.verify_ledger(%L, %s, %L)', 'change', :'confidential', :'last'),
+SELECT is_empty(format('SELECT * FROM changemgmt.verify_checkpoint(%L, %L, %s)', :'last', 'change', :'confidential'),
 	'whose root all verify');
 RESET ROLE;
 

@@ -151,7 +151,7 @@ BEGIN
 		pg_catalog.timestamptz '2020-01-01', pg_catalog.timestamptz '2020-01-02');
 	PERFORM changemgmt.ledger_checkpoint();
 	PERFORM changemgmt.verify_ledger();
-	PERFORM changemgmt.verify_ledger(checkpoint => root) FROM changemgmt.ledger_checkpoint();
+	PERFORM changemgmt.verify_checkpoint(root) FROM changemgmt.ledger_checkpoint();
 	PERFORM FROM changemgmt.cab_queue;
 	PERFORM FROM changemgmt.request_queue;
 	PERFORM FROM changemgmt.monthly_metrics;

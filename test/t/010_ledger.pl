@@ -161,13 +161,13 @@ for my $where ($db, 'with_checkpoints')
 {
 	for my $n (0, 1)
 	{
-		is($s->sql("SELECT * FROM changemgmt.verify_ledger(checkpoint => '$roots[$n]')", db => $where), '',
+		is($s->sql("SELECT * FROM changemgmt.verify_checkpoint('$roots[$n]')", db => $where), '',
 			"$where: the database finds what checkpoint $n saw");
 		is(verify_outside($where, '--root', $roots[$n]), "status 0\n21 entries, 8 rows, 0 problems\n",
 			"$where: so does the program outside");
 	}
 }
-is($s->sql("SELECT changemgmt.verify_ledger(checkpoint => '" . 'a' x 64 . "')", db => $db),
+is($s->sql("SELECT changemgmt.verify_checkpoint('" . 'a' x 64 . "')", db => $db),
 	'(ledger_checkpoint,,,"no checkpoint has this root")', 'the database does not know another root');
 is(verify_outside($db, '--root', 'a' x 64), <<'EOS', 'nor does the program outside');
 status 1
@@ -186,7 +186,7 @@ FROM changemgmt.ledger AS l WHERE c.id = 9 AND l.subject_kind = 'change' AND l.s
 DELETE FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = 12;
 DELETE FROM changemgmt.change WHERE id = 12;
 EOSQL
-is($s->sql("SELECT * FROM changemgmt.verify_ledger(checkpoint => '$roots[1]')", db => $db), <<'EOS' =~ s/\n\z//r,
+is($s->sql("SELECT * FROM changemgmt.verify_checkpoint('$roots[1]')", db => $db), <<'EOS' =~ s/\n\z//r,
 change|9|2|entry 2, which checkpoint 2 saw, is missing
 change|12|1|entry 1, which checkpoint 2 saw, is missing
 EOS
@@ -201,7 +201,7 @@ $s->sql(<<'EOSQL', db => $db);
 SET session_replication_role = replica;
 DELETE FROM changemgmt.ledger_checkpoint_head WHERE checkpoint_id = 2 AND subject_kind = 'change' AND subject_id IN (9, 12);
 EOSQL
-is($s->sql("SELECT * FROM changemgmt.verify_ledger(checkpoint => '$roots[1]')", db => $db),
+is($s->sql("SELECT * FROM changemgmt.verify_checkpoint('$roots[1]')", db => $db),
 	'ledger_checkpoint|2||the heads that are kept for it do not give its root', 'the database finds what is no longer kept');
 is(verify_outside($db, '--root', $roots[1]), <<'EOS', 'so does the program outside');
 status 1

@@ -80,7 +80,7 @@ EOSQL
 
 is($s->sql('SELECT count(*) FROM changemgmt.ledger l WHERE hash <> public.entry_hash(l)', db => 'walked'), 0,
 	'the hashes are those that the format says, computed in SQL');
-is($s->sql("SELECT * FROM changemgmt.verify_ledger(checkpoint => '$root')", db => 'walked'), '',
+is($s->sql("SELECT * FROM changemgmt.verify_checkpoint('$root')", db => 'walked'), '',
 	'the ledger is whole, and continues what the checkpoint saw');
 
 # What there is: chains with their last entry (h), the last that the checkpoint
@@ -303,12 +303,12 @@ for my $i (0 .. $mutations - 1)
 	my ($sql, $c, @told) = ref $mutation[0] ? @{ $mutation[0] } : @mutation;
 	my $only = !ref $told[0] && shift @told;
 	my $subject = $c->{as} || $c;
-	my $where = rand() < 0.03 ? '' : "'$subject->{kind}', $subject->{id}, ";
+	my $where = rand() < 0.03 ? '' : ", '$subject->{kind}', $subject->{id}";
 	$done[$i] = { name => $name, sql => $sql, subject => "$c->{kind}|$c->{id}", told => \@told, only => $only, whole => $where eq '' };
 	$script .= "SAVEPOINT m;\n$sql;\n"
-	  . "SELECT $i, * FROM changemgmt.verify_ledger(${where}checkpoint => '$root');\nROLLBACK TO m; RELEASE m;\n";
+	  . "SELECT $i, * FROM changemgmt.verify_checkpoint('$root'$where);\nROLLBACK TO m; RELEASE m;\n";
 }
-my $whole = "SELECT * FROM changemgmt.verify_ledger(checkpoint => '$root');\n";
+my $whole = "SELECT * FROM changemgmt.verify_checkpoint('$root');\n";
 $s->sql("UPDATE changemgmt.change SET title = title WHERE id < 0", db => 'walked');
 for (split /\n/, $s->sql($script . $whole, db => 'walked'))
 {

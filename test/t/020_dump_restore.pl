@@ -70,7 +70,7 @@ sub restored_is_source
 	is($s->sql("SELECT id FROM changemgmt.create_change('new', source => 'test', source_key => 'new', requester => 'otto')", db => $db),
 		$s->sql("SELECT id FROM changemgmt.create_change('new', source => 'test', source_key => 'new', requester => 'otto')", db => $db),
 		"$how: a replay is known");
-	is($s->sql("SELECT * FROM changemgmt.verify_ledger(checkpoint => '$root')", db => $db), '',
+	is($s->sql("SELECT * FROM changemgmt.verify_checkpoint('$root')", db => $db), '',
 		"$how: the ledger is whole after that, and the continuation of what the checkpoint saw");
 	return;
 }

@@ -86,7 +86,7 @@ my ($changes, $events) = split /\|/, TestChanges::go_on($new, 'source');
 cmp_ok($changes, '>', 80, 'changes in every status go on');
 cmp_ok($events, '>', 6, 'by every verb');
 my $root = $new->sql("SELECT encode(root, 'hex') FROM changemgmt.ledger_checkpoint", db => 'source');
-is($new->sql("SELECT * FROM changemgmt.verify_ledger(checkpoint => '$root')", db => 'source'), '',
+is($new->sql("SELECT * FROM changemgmt.verify_checkpoint('$root')", db => 'source'), '',
 	'the ledger is whole after that, and the continuation of what the checkpoint saw');
 
 # The upgraded extension is dumped and restored like any other.

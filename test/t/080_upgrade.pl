@@ -225,11 +225,9 @@ cmp_ok(scalar @granted, '>', 100, 'there are grants');
 
 # ------------------------------------------------------------ the upgrade
 
-is($s->sqlstate('ALTER EXTENSION changemgmt UPDATE', db => 'walked'), '2BP01',
-	'a view of the site over what is made anew stands in the way');
-is($s->sql("SELECT extversion FROM pg_extension WHERE extname = 'changemgmt'", db => 'walked'), $old, 'and nothing has changed');
-$s->sql('DROP VIEW public.of_ours', db => 'walked');
 $s->sql('ALTER EXTENSION changemgmt UPDATE', db => 'walked');
+is($s->sql('SELECT count(*) FROM public.of_ours', db => 'walked'), '0', 'a view of the site over what is ours stands');
+$s->sql('DROP VIEW public.of_ours', db => 'walked');
 
 my $after = rows('walked');
 for my $table (sort keys %$rows)
@@ -281,8 +279,7 @@ is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'walked'), '', 'and
 # The other way to a new version: a dump, which comes into what is installed.
 $s->createdb('restored');
 (undef, undef, $err) = $s->run($s->psql_command(db => 'restored', on_error_stop => 0, verbosity => 'default'), '-f', $dump);
-# the privileges on what the new version dropped have nowhere to go
-is(join("\n", grep { /ERROR/ && !(/ERROR:  function changemgmt\.(\w+)\(.* does not exist/ && $gone{$1}) } split /\n/, $err), '',
+is(join("\n", grep { /ERROR/ } split /\n/, $err), '',
 	'a dump of the old version restores into the new one');
 is($s->sql("SELECT extversion FROM pg_extension WHERE extname = 'changemgmt'", db => 'restored'), $new,
 	'which is what the database has');

@@ -327,8 +327,12 @@ my %reads = (
 	'shipped_settings()'                                   => '',
 	'shipped_tables()'                                     => '',
 	'team_id(text)'                                        => "'dba'",
-	'verify_ledger(text,bigint,text)'                      => '',
+	'verify_checkpoint(text,text,bigint)'                  => "repeat('0', 64)",
+	'verify_ledger(text,bigint)'                           => '',
 	'why_not(bigint,text)'                                 => "c.id, 'start'",
+	'doctor(boolean)'                                      => 'true',
+	'library_version()'                                    => '',
+	'shipped_tables()'                                     => '',
 	'wilson_high(changemgmt.rate,double precision)'        => 'r.a, 0.95',
 	'wilson_low(changemgmt.rate,double precision)'         => 'r.a, 0.95',
 );
