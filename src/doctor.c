@@ -90,7 +90,7 @@ static const ShippedTable shipped[] = {
 	{"ledger_checkpoint", 10, 5, APPENDED,
 	"ledger_checkpoint_root", false},
 	{"ledger_checkpoint_head", 5, 3, APPENDED,
-	"", false},
+	"", true},
 	{"load", 8, 1, "ledger_guard ledger_guard_truncate",
 	"", false},
 	{"person", 9, 5, RECORDED " " CACHED,
