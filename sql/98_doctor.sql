@@ -4,12 +4,15 @@ CREATE FUNCTION changemgmt.drop_guard() RETURNS event_trigger
 	LANGUAGE C VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'drop_guard';
 COMMENT ON FUNCTION changemgmt.drop_guard() IS
-	'Event trigger: refuses (MC006) to drop the extension, its schema, its parts, or what its owner owns, while there are changes; the setting changemgmt.allow_drop lifts it.';
+	'Event trigger: refuses (MC006) to drop the extension, its schema, its parts, or what its owner owns, and to rename the schema, while there are changes; the setting changemgmt.allow_drop lifts it.';
 
 -- since 1.1
 CREATE EVENT TRIGGER changemgmt_drop_guard ON ddl_command_start
-	WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED', 'ALTER EXTENSION')
+	WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED', 'ALTER EXTENSION',
+				 'ALTER SCHEMA')
 	EXECUTE FUNCTION changemgmt.drop_guard();
+-- since 1.1
+ALTER EVENT TRIGGER changemgmt_drop_guard ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER changemgmt_drop_guard IS
 	'Nobody drops the changes of a database in passing.';
 
@@ -100,12 +103,12 @@ BEGIN ATOMIC
 		UNION ALL
 		SELECT 3, 'error', 'changemgmt_drop_guard',
 			   CASE WHEN g.oid IS NULL THEN 'the event trigger is missing'
-					ELSE 'the event trigger is disabled' END,
+					ELSE 'the event trigger is disabled, or not always enabled' END,
 			   CASE WHEN g.oid IS NULL THEN 'Create it as the script of the extension does.'
-					ELSE 'ALTER EVENT TRIGGER changemgmt_drop_guard ENABLE;' END
+					ELSE 'ALTER EVENT TRIGGER changemgmt_drop_guard ENABLE ALWAYS;' END
 		FROM (VALUES ('changemgmt_drop_guard'::name)) AS e(evtname)
 		LEFT JOIN pg_event_trigger AS g USING (evtname)
-		WHERE g.oid IS NULL OR g.evtenabled = 'D'
+		WHERE g.oid IS NULL OR g.evtenabled <> 'A'
 		UNION ALL
 		SELECT 4, 'error', t.name,
 			   format('%s of its %s constraints are there', k.n, t.constraints),

@@ -176,6 +176,10 @@ statement_ends_us(Node *parsetree)
 		return drop_names_us((DropStmt *) parsetree);
 	if (IsA(parsetree, DropOwnedStmt))
 		return drop_owned_is_ours((DropOwnedStmt *) parsetree);
+	/* under another name nothing here would be found, and it could be dropped */
+	if (IsA(parsetree, RenameStmt))
+		return ((RenameStmt *) parsetree)->renameType == OBJECT_SCHEMA &&
+			strcmp(((RenameStmt *) parsetree)->subname, EXTENSION) == 0;
 	if (IsA(parsetree, AlterExtensionContentsStmt))
 		return ((AlterExtensionContentsStmt *) parsetree)->action < 0 &&
 			strcmp(((AlterExtensionContentsStmt *) parsetree)->extname,

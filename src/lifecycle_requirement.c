@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -530,6 +531,13 @@ site_requirement_check(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("function %s cannot be a requirement", function),
 				 errdetail("A requirement is a STABLE or IMMUTABLE function (change_id bigint) RETURNS text that returns null when it is met, else what is missing.")));
+
+	if (isAnyTempNamespace(get_func_namespace(funcid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("function %s cannot be a requirement: it is temporary",
+						function),
+				 errhint("Create it in a schema of its own.")));
 
 	/*
 	 * It runs as who named the function, also after somebody else has changed

@@ -61,7 +61,8 @@ INSERT INTO defect VALUES
 	('ALTER FUNCTION changemgmt.add_board(text, text) RESET search_path',
 		'error: changemgmt.add_board(text,text): the function is SECURITY DEFINER, and its search_path is not pinned'),
 	('DROP EVENT TRIGGER changemgmt_drop_guard', NULL),
-	('ALTER EVENT TRIGGER changemgmt_drop_guard DISABLE', 'error: changemgmt_drop_guard: the event trigger is disabled'),
+	('ALTER EVENT TRIGGER changemgmt_drop_guard DISABLE', 'error: changemgmt_drop_guard: the event trigger is disabled, or not always enabled'),
+	('ALTER EVENT TRIGGER changemgmt_drop_guard ENABLE', 'error: changemgmt_drop_guard: the event trigger is disabled, or not always enabled'),
 	('ALTER TABLE changemgmt.change_risk DROP CONSTRAINT change_risk_likelihood_check', 'error: changemgmt.change_risk: 4 of its 5 constraints are there'),
 	('ALTER TABLE changemgmt.change DISABLE ROW LEVEL SECURITY',
 		'error: changemgmt.change: row-level security is off: confidential changes show'),
@@ -120,6 +121,8 @@ SELECT is(pg_temp.refusal(s), 'MC006: ' || m || ' is refused: changemgmt holds c
 FROM (VALUES ('DROP EXTENSION changemgmt', 'DROP EXTENSION'), ('DROP EXTENSION IF EXISTS pgtap, changemgmt CASCADE', 'DROP EXTENSION'),
 	('DROP SCHEMA changemgmt CASCADE', 'DROP SCHEMA'), ('DROP SCHEMA IF EXISTS nowhere, changemgmt CASCADE', 'DROP SCHEMA'),
 	(format('DROP OWNED BY regress_doctor, %I CASCADE', current_user), 'DROP OWNED'), ('DROP OWNED BY CURRENT_USER', 'DROP OWNED'),
+	('ALTER SCHEMA changemgmt RENAME TO gone', 'ALTER SCHEMA'),
+	('SET LOCAL session_replication_role = replica; DROP EXTENSION changemgmt CASCADE', 'DROP EXTENSION'),
 	('ALTER EXTENSION changemgmt DROP TABLE changemgmt.change', 'ALTER EXTENSION'),
 	('ALTER EXTENSION changemgmt DROP EVENT TRIGGER changemgmt_drop_guard', 'ALTER EXTENSION')) AS v (s, m);
 SELECT is(pg_temp.refusal(s), 'done', s) FROM unnest(ARRAY['CREATE SCHEMA regress_s; DROP SCHEMA regress_s', 'DROP EXTENSION IF EXISTS nowhere',
