@@ -106,8 +106,9 @@ $s->restore($custom, 'parallel', '--section=post-data', '-j', '2');
 same_as_source('parallel', 'pg_restore by sections');
 
 # The rows alone, into an extension that was created for them.
-$s->createdb('data');
-$s->sql('CREATE EXTENSION changemgmt', db => 'data');
+$s->createdb('fresh');
+$s->sql('CREATE EXTENSION changemgmt', db => 'fresh');
+$s->createdb('data', '-T', 'fresh');
 $s->restore($s->dump('source', '--schema=public'), 'data', '-v', 'ON_ERROR_STOP=0');
 $s->sql('TRUNCATE public.way', db => 'data');
 $s->restore($s->dump('source', '--data-only'), 'data');
@@ -134,8 +135,7 @@ $s->createdb('schema');
 $s->restore($s->dump('source', '-n', 'changemgmt', '-e', 'changemgmt'), 'schema');
 same_as_source('schema', 'pg_dump -n -e');
 my $rows = $s->dump('source', '-n', 'changemgmt', '--data-only');
-$s->createdb('schema_rows');
-$s->sql('CREATE EXTENSION changemgmt', db => 'schema_rows');
+$s->createdb('schema_rows', '-T', 'fresh');
 $s->restore($rows, 'schema_rows', '-1');
 same_as_source('schema_rows', 'pg_dump -n --data-only');
 $s->createdb('schema_only');
@@ -146,8 +146,7 @@ like($errors, qr/42P01: relation "changemgmt\.\w+" does not exist/, 'for want of
 unlike(TestServer::slurp($schema), qr/CREATE (TABLE|FUNCTION|VIEW|TYPE)/, 'and never has objects of the extension');
 
 # Triggers that are off bring the rows, but nobody counts them.
-$s->createdb('uncounted');
-$s->sql('CREATE EXTENSION changemgmt', db => 'uncounted');
+$s->createdb('uncounted', '-T', 'fresh');
 $s->restore($s->dump('source', '-n', 'changemgmt', '--data-only', '--disable-triggers'), 'uncounted');
 is_deeply(content('uncounted'), $content, '--disable-triggers: the rows are the same');
 like($s->sql('SELECT problem FROM changemgmt.verify_ledger()', db => 'uncounted'), qr/only 0 came in by COPY/,
@@ -163,7 +162,7 @@ is_deeply(content('second'), $content, 'the dump of a restored database is the s
 is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'second'), '', 'and its ledger is whole');
 
 # What cannot work says so: INSERT is not the door for history.
-for my $inserts ('--inserts', '--column-inserts', '--rows-per-insert=100', '--inserts --on-conflict-do-nothing')
+for my $inserts ('--inserts', '--column-inserts --rows-per-insert=100 --on-conflict-do-nothing')
 {
 	my $dump = $s->dump('source', split / /, $inserts);
 	for my $single ($inserts eq '--inserts' ? '' : (), '-1')
