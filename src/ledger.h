@@ -9,6 +9,7 @@
 #define CHANGEMGMT_LEDGER_H
 
 #include "commands/trigger.h"
+#include "common/cryptohash.h"
 #include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -55,7 +56,12 @@ extern void canonical_end_field(StringInfo buf, int start);
 extern void canonical_append_jsonb(StringInfo buf, Jsonb *jsonb);
 extern void canonical_append_value(StringInfo buf, Oid type, Datum value,
 								   bool isnull);
-extern void canonical_digest(StringInfo buf, uint8 *digest);	/* SHA-256 */
+
+/* SHA-256 of what a buffer holds; for many of them, with one hasher. */
+extern void canonical_digest(StringInfo buf, uint8 *digest);
+extern pg_cryptohash_ctx *canonical_hasher(void);
+extern void canonical_digest_with(pg_cryptohash_ctx *hasher, StringInfo buf,
+								  uint8 *digest);
 
 /*
  * The diff of two rows of one relation as the jsonb object of

@@ -387,26 +387,39 @@ canonical_append_value(StringInfo buf, Oid type, Datum value, bool isnull)
 	}
 }
 
-/* SHA-256 of what the buffer holds. */
-void
-canonical_digest(StringInfo buf, uint8 *digest)
+pg_cryptohash_ctx *
+canonical_hasher(void)
 {
-	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
+	pg_cryptohash_ctx *hasher = pg_cryptohash_create(PG_SHA256);
 
 	StaticAssertStmt(LEDGER_HASH_LENGTH == PG_SHA256_DIGEST_LENGTH,
 					 "the ledger's hash is SHA-256");
-	if (ctx == NULL)
+	if (hasher == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
-	if (pg_cryptohash_init(ctx) < 0 ||
-		pg_cryptohash_update(ctx, (uint8 *) buf->data, buf->len) < 0 ||
-		pg_cryptohash_final(ctx, digest, LEDGER_HASH_LENGTH) < 0)
+	return hasher;
+}
+
+void
+canonical_digest_with(pg_cryptohash_ctx *hasher, StringInfo buf, uint8 *digest)
+{
+	if (pg_cryptohash_init(hasher) < 0 ||
+		pg_cryptohash_update(hasher, (uint8 *) buf->data, buf->len) < 0 ||
+		pg_cryptohash_final(hasher, digest, LEDGER_HASH_LENGTH) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not compute SHA-256: %s",
-						pg_cryptohash_error(ctx))));
-	pg_cryptohash_free(ctx);
+						pg_cryptohash_error(hasher))));
+}
+
+void
+canonical_digest(StringInfo buf, uint8 *digest)
+{
+	pg_cryptohash_ctx *hasher = canonical_hasher();
+
+	canonical_digest_with(hasher, buf, digest);
+	pg_cryptohash_free(hasher);
 }
 
 /* -------------------------------------------------------------- digests */

@@ -24,8 +24,6 @@
 #include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
@@ -101,11 +99,7 @@ static void
 merkle_begin(MerkleTree *tree)
 {
 	tree->count = 0;
-	tree->hasher = pg_cryptohash_create(PG_SHA256);
-	if (tree->hasher == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
+	tree->hasher = canonical_hasher();
 }
 
 static void
