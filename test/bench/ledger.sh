@@ -110,7 +110,7 @@ for size in $sizes; do
 		WHERE subject_kind = 'change' AND sequence = 2 AND subject_id % (:size / 1000) = 0;
 	SQL
 	take '1000 moved' 'SELECT * FROM changemgmt.ledger_checkpoint()'
-	take 'root for one subject' "SELECT count(*) FROM changemgmt.verify_ledger('change', 1,
-		(SELECT encode(root, 'hex') FROM changemgmt.ledger_checkpoint ORDER BY id DESC LIMIT 1))"
+	take 'root for one subject' "SELECT count(*) FROM changemgmt.verify_checkpoint(
+		(SELECT encode(root, 'hex') FROM changemgmt.ledger_checkpoint ORDER BY id DESC LIMIT 1), 'change', 1)"
 done
 psql -X -q -c "SELECT subjects, what, heads AS \"heads kept\", ms FROM checkpoint_figure ORDER BY place"

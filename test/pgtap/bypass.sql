@@ -285,6 +285,7 @@ FROM (VALUES
 		'INSERT INTO changemgmt.change_task (change_id, title, phase, status) VALUES (%2$s, ''x'', ''follow_up'', ''done'')', 'MC005|MC008'),
 	('approval_vote', 'aaa', 'BEFORE INSERT', 'voter', 'PERFORM changemgmt.approve(%1$s)', 'MC003'),
 	('approval_vote', 'zzzzzzz', 'BEFORE INSERT', 'voter', 'PERFORM changemgmt.approve(%1$s)', 'MC003'),
+	('approval_vote', 'zzzzzzz', 'BEFORE INSERT', 'voted', 'PERFORM changemgmt.approve(%1$s)', 'MC005'),
 	('approval_vote', 'zzzzzzz', 'BEFORE INSERT', 'seal', 'PERFORM changemgmt.approve(%1$s)', 'MC005')
 ) AS v (relation, name, timing, what, sql, code);
 SELECT pg_temp.shut(pg_temp.with_trigger('approval_vote', 'aaa', 'BEFORE INSERT', 'suppress', format('PERFORM changemgmt.approve(%s)', :waiting)), '27000',
@@ -479,6 +480,12 @@ END
 $$;
 SELECT is(pg_temp.found(format(sql, :running, :waiting)), who, format('found by %s: %s', who, sql)) FROM (VALUES
 	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change SET title = ''forged'' WHERE id = %1$s', 'ledger'),
+	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change SET ledger_head = sha256(''x'') WHERE id = %1$s', 'ledger'),
+	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change SET ledger_sequence = ledger_sequence - 1 WHERE id = %1$s', 'ledger'),
+	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change SET ledger_sequence = 0, ledger_head = NULL WHERE id = %1$s', 'ledger'),
+	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change SET id = 880500 WHERE id = 9223372036854775807', 'ledger'),
+	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.board_member SET valid_until = ''infinity'';
+		INSERT INTO changemgmt.person (login, name) VALUES (''forged'', ''Forged'')', 'ledger'),
 	('ALTER TABLE changemgmt.change DISABLE TRIGGER "Judge"; UPDATE changemgmt.change SET status = ''closed'' WHERE id = %1$s', 'ledger doctor'),
 	('ALTER TABLE changemgmt.change DISABLE TRIGGER USER; UPDATE changemgmt.change SET status = ''closed'' WHERE id = %1$s', 'ledger doctor'),
 	('ALTER TABLE changemgmt.change_risk DISABLE TRIGGER USER; DELETE FROM changemgmt.change_risk WHERE change_id = %1$s', 'doctor'),
@@ -499,6 +506,17 @@ SELECT pg_temp.shut(format(sql, :draft), '39P01|3F000|42P01|42703|42883|MC\d+', 
 	'ALTER TABLE changemgmt.change RENAME COLUMN outcome TO result; UPDATE changemgmt.change SET status = ''closed'' WHERE id = %s',
 	'ALTER TABLE changemgmt.ledger RENAME TO renamed; UPDATE changemgmt.change SET title = ''x'' WHERE id = %s',
 	'ALTER SCHEMA changemgmt RENAME TO renamed; UPDATE renamed.change SET status = ''closed'' WHERE id = %s']) AS sql;
+
+-- A requirement of the site's is no function that another session could replace
+CREATE FUNCTION pg_temp.regress_met(change_id bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT NULL::text';
+SELECT pg_temp.shut('SELECT changemgmt.register_requirement(''temporary'', ''pg_temp.regress_met(bigint)'')', 'MC008', 'a temporary function as a requirement');
+
+-- Nothing is dropped in passing; doctor.sql has the other ways
+
+SELECT pg_temp.shut(sql, 'MC006', sql) FROM unnest(ARRAY[
+	'SET LOCAL session_replication_role = replica; DROP SCHEMA changemgmt CASCADE',
+	'DO $$BEGIN EXECUTE ''DROP SCHEMA changemgmt CASCADE''; END$$',
+	'DROP SCHEMA IF EXISTS no_such_schema, changemgmt CASCADE']) AS sql;
 
 -- A rule that swallows votes; last, for the session's plan goes on to.
 SAVEPOINT ruled;

@@ -22,6 +22,7 @@ BEGIN
 	BEGIN
 		PERFORM pg_temp.act(who);
 		EXECUTE sql;
+		RESET ROLE;
 		IF EXISTS (SELECT FROM changemgmt.verify_ledger()) THEN
 			fate := 'broken';
 		ELSIF (SELECT count(*) FROM changemgmt.ledger) = before THEN
@@ -244,6 +245,45 @@ FROM (VALUES ('is_required = false', 'MC005'), ('title = ''harmless''', 'MC005')
 	('kind = ''slo''', 'MC005'), ('passed = NULL', 'MC006'), ('passed = NULL, observed = NULL, checked_by_id = NULL, checked_at = NULL', 'MC006'),
 	('passed = true, observed = ''fixed''', 'ok')) AS v (assignment, fate);
 SELECT is(pg_temp.by('bob', format('DELETE FROM changemgmt.change_check WHERE id = %s', :smoke)), 'MC006', 'and is not deleted');
+
+-- Into and out of what is confidential, by a role with every privilege that
+-- has nothing to do with it: the change is not there
+
+CREATE ROLE regress_evil;
+GRANT USAGE ON SCHEMA changemgmt TO regress_evil;
+GRANT ALL ON ALL TABLES IN SCHEMA changemgmt TO regress_evil;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA changemgmt TO regress_evil;
+SELECT pg_temp.act('evil') \g /dev/null
+SELECT id AS evils FROM changemgmt.create_change('evils') \gset
+SELECT changemgmt.add_risk(:evils, 'r', 'low', 'low'), changemgmt.add_task(:evils, 't'), changemgmt.add_comment(:evils, 'c'),
+	changemgmt.add_check(:evils, 'k') \g /dev/null
+SELECT pg_temp.made('hidden', 'draft') AS hidden \gset
+SELECT changemgmt.edit_change(:hidden, '{"confidential": true}') \g /dev/null
+SELECT matches(pg_temp.by('evil', 'SET LOCAL ROLE regress_evil; ' || format(sql, :hidden, :evils)), '^(' || fate || ')$', 'confidential: ' || sql)
+FROM (VALUES
+	('UPDATE changemgmt.change SET title = ''x'' WHERE id = %1$s', 'nothing'),
+	('UPDATE changemgmt.change SET confidential = false WHERE id = %1$s', 'nothing'),
+	('DELETE FROM changemgmt.change WHERE id = %1$s', 'nothing'),
+	('UPDATE changemgmt.change_risk SET change_id = %2$s WHERE change_id = %1$s', 'nothing'),
+	('UPDATE changemgmt.change_comment SET change_id = %2$s WHERE change_id = %1$s', 'nothing'),
+	('DELETE FROM changemgmt.change_risk WHERE change_id = %1$s', 'nothing'),
+	('UPDATE changemgmt.change_risk SET change_id = %1$s WHERE change_id = %2$s', '42501|MC008'),
+	('UPDATE changemgmt.change_task SET change_id = %1$s WHERE change_id = %2$s', '42501|MC008'),
+	('UPDATE changemgmt.change_check SET change_id = %1$s WHERE change_id = %2$s', '42501|MC008'),
+	('UPDATE changemgmt.change_comment SET change_id = %1$s WHERE change_id = %2$s', '42501|MC005|MC008'),
+	('INSERT INTO changemgmt.change_comment (change_id, body) VALUES (%1$s, ''x'')', '42501|MC008'),
+	('INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact) VALUES (%1$s, ''x'', ''low'', ''low'')', '42501|MC008'),
+	('INSERT INTO changemgmt.change_waiver (change_id, requirement, reason) VALUES (%1$s, ''notice'', ''x'')', '42501|MC003|MC008'),
+	('INSERT INTO changemgmt.approval_vote (change_id, decision) VALUES (%1$s, ''approved'')', '42501|MC001|MC008'),
+	('INSERT INTO changemgmt.incident_cause (incident_id, change_id) VALUES (changemgmt.incident_id(''INC-1''), %1$s)', '42501|MC008'),
+	('INSERT INTO changemgmt.change_link (change_id, relation, target_change_id) VALUES (%2$s, ''backs_out'', %1$s)', '42501|MC008'),
+	('SELECT changemgmt.link_change(%2$s, ''backs_out'', %1$s)', 'MC008'),
+	('MERGE INTO changemgmt.change AS c USING (VALUES (%1$s)) AS v (id) ON c.id = v.id WHEN MATCHED THEN UPDATE SET title = ''x''', 'nothing'),
+	('INSERT INTO changemgmt.change (id, title) VALUES (%1$s, ''x'') ON CONFLICT (id) DO UPDATE SET title = ''x''', '42501'),
+	('INSERT INTO changemgmt.change (id, title) VALUES (%1$s, ''x'') ON CONFLICT (id) DO UPDATE SET confidential = false', '42501'),
+	('SELECT changemgmt.copy_change(%1$s)', 'MC008'),
+	('SELECT changemgmt.edit_change(%1$s, ''{"confidential": false}'')', 'MC008')) AS v (sql, fate);
+RESET ROLE;
 
 SELECT pg_temp.act('') \g /dev/null
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'the trail is whole');

@@ -112,6 +112,9 @@ CREATE FUNCTION public.forward() RETURNS trigger LANGUAGE plpgsql SECURITY DEFIN
 CREATE TRIGGER forward INSTEAD OF INSERT ON public.inlet FOR EACH ROW EXECUTE FUNCTION public.forward();
 CREATE FUNCTION public.forward_now(title text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS
     $$BEGIN INSERT INTO changemgmt.change (title, status) VALUES (forward_now.title, 'closed'); RETURN false; END$$;
+-- its path is the caller's
+CREATE FUNCTION public.forward_anywhere(title text) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS
+    $$BEGIN INSERT INTO changemgmt.change (title, status) VALUES (forward_anywhere.title, 'closed'); RETURN false; END$$;
 GRANT ALL ON public.inlet, public.inbox TO regress_writer;
 EOSQL
 my $changes = $s->sql('SELECT count(*) FROM changemgmt.change');
@@ -124,9 +127,15 @@ my @disguises = (
 		q{CREATE TEMP TABLE change (title text, d boolean DEFAULT public.forward_now('x')); COPY change (title) FROM stdin}, 'MC001'],
 	['a generated column that writes as the owner', <<'EOSQL', 'MC001'],
 CREATE FUNCTION pg_temp.fixed(title text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
-    $$BEGIN PERFORM set_config('search_path', 'changemgmt, pg_temp', true); RETURN public.forward_now(title); END$$;
+    $$BEGIN PERFORM set_config('search_path', 'changemgmt, pg_temp', true); RETURN public.forward_anywhere(title); END$$;
 CREATE TEMP TABLE change (title text, g boolean GENERATED ALWAYS AS (pg_temp.fixed(title)) STORED);
 COPY change (title) FROM stdin
+EOSQL
+	['WHERE that writes as the owner, into a namesake that the path then hides', <<'EOSQL', 'MC001'],
+CREATE FUNCTION pg_temp.turn(title text) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
+    PERFORM set_config('search_path', 'changemgmt, pg_temp', true); RETURN public.forward_anywhere(title); END$$;
+CREATE TEMP TABLE change (title text);
+COPY change FROM stdin WHERE pg_temp.turn(title)
 EOSQL
 	['a path that changes on the way', <<'EOSQL', 'MC003'],
 CREATE FUNCTION pg_temp.turn(title text) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
