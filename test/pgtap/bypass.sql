@@ -517,6 +517,22 @@ SELECT pg_temp.shut(sql, 'MC006', sql) FROM unnest(ARRAY[
 	'SET LOCAL session_replication_role = replica; DROP SCHEMA changemgmt CASCADE',
 	'DO $$BEGIN EXECUTE ''DROP SCHEMA changemgmt CASCADE''; END$$',
 	'DROP SCHEMA IF EXISTS no_such_schema, changemgmt CASCADE']) AS sql;
+-- who owns the schema only
+CREATE ROLE regress_schema;
+SELECT pg_temp.shut(sql, 'MC006|42501', sql) FROM unnest(ARRAY[
+	'ALTER SCHEMA changemgmt OWNER TO regress_schema; SET LOCAL ROLE regress_schema; DROP SCHEMA changemgmt CASCADE']) AS sql;
+-- what a view or function of ours needs
+SELECT pg_temp.shut(sql, '2BP01|55006|MC006', sql) FROM unnest(ARRAY[
+	'ALTER TABLE changemgmt.change DROP COLUMN title CASCADE',
+	'ALTER TABLE changemgmt.configuration_item DROP COLUMN name CASCADE',
+	'ALTER TYPE changemgmt.change_state DROP ATTRIBUTE status CASCADE',
+	'ALTER TYPE changemgmt.approval_count DROP ATTRIBUTE approved CASCADE',
+	'DROP VIEW changemgmt.cab_queue CASCADE',
+	'DROP FUNCTION changemgmt.change_is_possible(changemgmt.change) CASCADE',
+	'DROP TYPE changemgmt.rate CASCADE',
+	'DROP LANGUAGE c CASCADE']) AS sql;
+SELECT is(pg_temp.found('ALTER TABLE changemgmt.person DROP CONSTRAINT person_pkey CASCADE'), 'doctor', 'keys that go with another are missed');
+SELECT is(pg_temp.found('GRANT TRIGGER ON changemgmt.team TO regress_schema'), 'doctor', 'who may put a trigger on our tables is named');
 
 -- A rule that swallows votes; last, for the session's plan goes on to.
 SAVEPOINT ruled;

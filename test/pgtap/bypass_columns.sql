@@ -388,6 +388,52 @@ SELECT is(pg_temp.fate_of_insert(r.role, 'change', jsonb_build_object('title', '
 	expected, format('INSERT into change with %s by %s', column_name, CASE r.role WHEN 'regress_walker' THEN r.role ELSE 'a superuser' END))
 FROM born CROSS JOIN unnest(ARRAY[current_user::text, 'regress_walker']) AS r (role) ORDER BY column_name;
 
+-- A step, and in the same statement what it does not write, or writes itself:
+-- refused, or the engine's own value in its place. What may be said with a step
+-- is said there.
+CREATE TEMP TABLE step (status text, assignments text, may_say text);
+INSERT INTO step VALUES
+	('draft', 'status = ''planned''', 'status_reason,override_reason,remediation,cause_class,incident_id,found_by'),
+	-- with its submission it moves to the latest version of its model
+	('planned', 'status = ''awaiting_approval''', 'model_version,status_reason,override_reason,remediation,cause_class,incident_id,found_by'),
+	('approved', 'status = ''scheduled''', 'status_reason,override_reason,remediation,cause_class,incident_id,found_by'),
+	('scheduled', 'status = ''draft''', 'status_reason,override_reason,remediation,cause_class,incident_id,found_by'),
+	('rejected', 'status = ''draft''', 'status_reason,override_reason,remediation,cause_class,incident_id,found_by'),
+	('awaiting_approval', 'status = ''cancelled'', status_reason = ''r''', 'override_reason,remediation,cause_class,incident_id,found_by'),
+	('planned', 'on_hold = true, status_reason = ''r''', 'override_reason,remediation,cause_class,incident_id,found_by'),
+	('verifying', 'status = ''in_progress'', status_reason = ''r''',
+		'override_reason,remediation,cause_class,incident_id,found_by,recovered_at'),
+	('in_progress', 'status = ''implemented'', status_reason = ''r'', remediation = ''m''',
+		'override_reason,cause_class,incident_id,found_by,recovered_at,outcome,actual_end'),
+	('verifying', 'status = ''rolled_back'', status_reason = ''r'', cause_class = ''testing''',
+		'override_reason,remediation,incident_id,found_by,recovered_at,rollback_started_at,rolled_back_at'),
+	('implemented', 'status = ''closed''', 'status_reason,override_reason,remediation,cause_class,incident_id,found_by,recovered_at');
+SELECT is(pg_temp.fate(current_user, format('UPDATE changemgmt.change SET %s WHERE id = %s', p.assignments, s.id), 'change', s.id, 'status', '''x''', 'change', s.id),
+	'stamped', format('from %s: %s', p.status, p.assignments))
+FROM step AS p JOIN subject AS s USING (status);
+SELECT is_empty(format($$SELECT * FROM (
+		SELECT e.column_name, pg_temp.fate(current_user, format('UPDATE changemgmt.change SET %%s, %%I = %%s WHERE id = %2$s', %1$L, e.column_name, e.value),
+			'change', %2$s, e.column_name, e.value, 'change', %2$s) AS fate
+		FROM expected AS e JOIN changemgmt.field_class() AS f (relation, column_name, class) USING (relation, column_name)
+		WHERE e.relation = 'change' AND f.class IN ('engine', 'progress') AND strpos(%1$L, e.column_name || ' =') = 0) AS tried
+		WHERE fate !~ '^(MC00[1-8]|stamped)$' AND NOT (column_name = ANY (string_to_array(%3$L, ',')) AND fate = 'ok')$$,
+		p.assignments, s.id, p.may_say), format('from %s, with what else: %s', p.status, p.assignments))
+FROM step AS p JOIN subject AS s USING (status);
+
+-- Documents: content, and nothing that the engine or a step writes
+
+SELECT is(pg_temp.fate(current_user, format('SELECT changemgmt.edit_change(%s, %L)', s.id, jsonb_build_object(b.column_name, b.value::jsonb)),
+		'change', s.id, b.column_name, '1', 'change', s.id), 'MC008', format('a patch with %s, which is %s', b.column_name, f.class))
+FROM born AS b JOIN changemgmt.field_class() AS f (relation, column_name, class) ON (f.relation, f.column_name) = ('change', b.column_name) AND f.class IN ('engine', 'progress')
+JOIN subject AS s ON s.status = 'draft' ORDER BY b.column_name;
+SELECT matches(pg_temp.fate(current_user, format('SELECT changemgmt.create_change_from(%L)',
+		'{"title": "document", "model": "walk"}'::jsonb || jsonb_build_object(b.column_name, b.value::jsonb)),
+		'change', s.id, b.column_name, '1', 'change', s.id),
+	CASE WHEN b.column_name IN ('found_by', 'incident_id') THEN '^(ok|stamped)$' ELSE '^MC00[358]$' END,
+	format('a document with %s, which is %s', b.column_name, f.class))
+FROM born AS b JOIN changemgmt.field_class() AS f (relation, column_name, class) ON (f.relation, f.column_name) = ('change', b.column_name) AND f.class IN ('engine', 'progress')
+JOIN subject AS s ON s.status = 'draft' AND b.column_name NOT IN ('copied_from_id', 'source_digest') ORDER BY b.column_name;
+
 -- A part into a change of each status, with what the statement may not say.
 -- draft and planned | awaiting, approved, scheduled | rejected | under way | over
 CREATE TEMP TABLE put (relation text, given jsonb, changed_column text, open text, decided text, rejected text, running text, over text);
