@@ -199,6 +199,24 @@ BEGIN ATOMIC
 			   format('ALTER TABLE %s OWNER TO %s;', t.name, o.oid::regrole)
 		FROM our_table AS t CROSS JOIN owner AS o WHERE t.relowner <> o.oid
 		UNION ALL
+		SELECT 11, 'error', 'schema changemgmt',
+			   format('belongs to %s, the extension to %s: who owns a schema can drop it, and put functions in it', n.nspowner::regrole, e.extowner::regrole),
+			   format('ALTER SCHEMA changemgmt OWNER TO %s; with changemgmt.allow_drop on.', e.extowner::regrole)
+		FROM pg_namespace AS n JOIN pg_extension AS e ON e.extname = 'changemgmt'
+		WHERE n.nspname = 'changemgmt' AND n.nspowner <> e.extowner
+		UNION ALL
+		SELECT 11, 'error', 'schema changemgmt',
+			   format('%s may create in it: a function of theirs could be called in place of the extension''s', CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END),
+			   format('REVOKE CREATE ON SCHEMA changemgmt FROM %s;', CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+		FROM pg_namespace AS n CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
+		WHERE n.nspname = 'changemgmt' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
+		UNION ALL
+		SELECT 11, 'error', p.oid::regprocedure::text,
+			   'the function is not the extension''s: it could be called in place of one that is',
+			   format('ALTER ROUTINE %s SET SCHEMA another one.', p.oid::regprocedure)
+		FROM pg_namespace AS n JOIN pg_proc AS p ON p.pronamespace = n.oid
+		WHERE n.nspname = 'changemgmt' AND NOT EXISTS (SELECT FROM our_function AS f WHERE f.oid = p.oid)
+		UNION ALL
 		SELECT 12, 'warning', d.role_name, format('has the duty %s on record, and there is no such role', d.duty),
 			   format('DELETE FROM changemgmt.role_duty WHERE id = %s;', d.id)
 		FROM changemgmt.role_duty AS d

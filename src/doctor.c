@@ -156,15 +156,54 @@ drop_names_us(const DropStmt *drop)
 	return false;
 }
 
-/* Whether DROP OWNED takes what belongs to our owner. */
+/*
+ * Whether DROP OWNED takes the extension, its schema or one of its objects,
+ * with which all of it would go.
+ */
 static bool
 drop_owned_is_ours(const DropOwnedStmt *drop)
 {
+	static KeptPlan owns = {
+		"SELECT FROM pg_catalog.pg_shdepend AS s"
+		" WHERE s.dbid OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_database"
+		"  WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
+		" AND s.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_authid'::pg_catalog.regclass"
+		" AND s.refobjid OPERATOR(pg_catalog.=) $1"
+		" AND s.deptype OPERATOR(pg_catalog.=) 'o'"
+		" AND ((s.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass"
+		"   AND s.objid OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_namespace"
+		"    WHERE nspname OPERATOR(pg_catalog.=) 'changemgmt'))"
+		"  OR (s.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"
+		"   AND s.objid OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_extension"
+		"    WHERE extname OPERATOR(pg_catalog.=) 'changemgmt'))"
+		"  OR EXISTS (SELECT FROM pg_catalog.pg_depend AS d"
+		"   JOIN pg_catalog.pg_extension AS e"
+		"    ON e.oid OPERATOR(pg_catalog.=) d.refobjid"
+		"   WHERE e.extname OPERATOR(pg_catalog.=) 'changemgmt'"
+		"   AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"
+		"   AND d.deptype OPERATOR(pg_catalog.=) 'e'"
+		"   AND d.classid OPERATOR(pg_catalog.=) s.classid"
+		"   AND d.objid OPERATOR(pg_catalog.=) s.objid))",
+		1, {OIDOID}, NULL
+	};
 	ListCell   *lc;
 
 	foreach(lc, drop->roles)
-		if (get_rolespec_oid(lfirst_node(RoleSpec, lc), true) == tables_owner())
+	{
+		Oid			role = get_rolespec_oid(lfirst_node(RoleSpec, lc), true);
+		Datum		argument = ObjectIdGetDatum(role);
+		bool		found = role == tables_owner();
+
+		if (!found)
+		{
+			SPI_connect();
+			kept_plan_execute(&owns, &argument, NULL, 1);
+			found = SPI_processed > 0;
+			SPI_finish();
+		}
+		if (found)
 			return true;
+	}
 	return false;
 }
 
@@ -180,6 +219,10 @@ statement_ends_us(Node *parsetree)
 	if (IsA(parsetree, RenameStmt))
 		return ((RenameStmt *) parsetree)->renameType == OBJECT_SCHEMA &&
 			strcmp(((RenameStmt *) parsetree)->subname, EXTENSION) == 0;
+	/* nor does its schema go to somebody who could drop it with what he owns */
+	if (IsA(parsetree, AlterOwnerStmt))
+		return ((AlterOwnerStmt *) parsetree)->objectType == OBJECT_SCHEMA &&
+			strcmp(strVal(((AlterOwnerStmt *) parsetree)->object), EXTENSION) == 0;
 	if (IsA(parsetree, AlterExtensionContentsStmt))
 		return ((AlterExtensionContentsStmt *) parsetree)->action < 0 &&
 			strcmp(((AlterExtensionContentsStmt *) parsetree)->extname,

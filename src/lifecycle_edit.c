@@ -309,7 +309,8 @@ document_columns(Jsonb *document, bool creation, Jsonb *attributes)
 		}
 		if (column >= 0 &&
 			(column_is_content(column) ||
-			 (creation && column_is_creation(column) && column != CH_status)))
+			 (creation && column_is_creation(column) && column != CH_status &&
+			  column != CH_source_digest && column != CH_copied_from_id)))
 		{
 			jsonb_push_value(&state, key, &value);
 			continue;

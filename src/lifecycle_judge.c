@@ -461,6 +461,15 @@ judge_insert(const Transition *t)
 		if (!good)
 			kept_by_engine(row, i, "The extension keeps it; leave the column out.");
 	}
+	if (!change_is_null(row, source_digest) && change_is_null(row, source))
+		kept_by_engine(row, CH_source_digest,
+					   "It is computed of what another system sent.");
+	if (!change_is_null(row, copied_from_id))
+	{
+		ChangeRow	original;
+
+		change_find(&original, change_int64(row, copied_from_id), false);
+	}
 	if (!change_is_null(row, author_id) &&
 		change_int64(row, author_id) != actor_person())
 		ereport(ERROR,

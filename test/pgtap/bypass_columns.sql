@@ -377,7 +377,7 @@ CREATE TEMP TABLE born AS SELECT column_name, value,
 			'closed_at', 'cancelled_at', 'first_submitted_at', 'submitted_at', 'approved_at', 'scheduled_at', 'revised_at',
 			'authorised_by_id', 'emergency_threshold', 'on_hold', 'outcome', 'rollback_started_at', 'recovered_at',
 			'stability_confirmed_at', 'stability_confirmed_by_id', 'notice_from', 'approval_round', 'approved_seal',
-			'approved_plan_revision') THEN 'MC005'
+			'approved_plan_revision', 'source_digest') THEN 'MC005'
 		-- a digest of the row cannot tell of itself
 		WHEN column_name IN ('ledger_sequence', 'ledger_head') THEN 'unrecorded'
 		ELSE 'ok' END AS expected

@@ -89,6 +89,9 @@ INSERT INTO defect VALUES
 	('DROP INDEX changemgmt.change_open_idx', 'note: changemgmt.change: index change_open_idx is missing: some statements are slow'),
 	('CREATE POLICY ours ON changemgmt.change FOR SELECT USING (true)', 'note: changemgmt.change: policy ours is the site''s: it is not in a dump'),
 	('ALTER TABLE changemgmt.team ADD CHECK (name <> ''x'') NOT VALID', E'error: changemgmt.team: constraint team_name_check1 was never validated\nnote: changemgmt.team: has 6 constraints, 1 of them the site''s: those are not in a dump'),
+	('GRANT CREATE ON SCHEMA changemgmt TO regress_doctor', 'error: schema changemgmt: regress_doctor may create in it: a function of theirs could be called in place of the extension''s'),
+	('CREATE FUNCTION changemgmt.submit(integer) RETURNS text LANGUAGE sql AS ''SELECT NULL::text''; REVOKE ALL ON FUNCTION changemgmt.submit(integer) FROM PUBLIC', 'error: changemgmt.submit(integer): the function is not the extension''s: it could be called in place of one that is'),
+	('SET LOCAL changemgmt.allow_drop = on; ALTER SCHEMA changemgmt OWNER TO regress_doctor; SET LOCAL changemgmt.allow_drop = off', format('error: schema changemgmt: belongs to regress_doctor, the extension to %s: who owns a schema can drop it, and put functions in it', current_user)),
 	('GRANT SET ON PARAMETER changemgmt.actor TO regress_doctor', 'note: changemgmt.actor: regress_doctor may act as anybody');
 UPDATE defect SET said = 'error: changemgmt_drop_guard: the event trigger is missing' WHERE said IS NULL;
 UPDATE defect SET statement = 'ALTER EXTENSION changemgmt DROP EVENT TRIGGER changemgmt_drop_guard; DROP EVENT TRIGGER changemgmt_drop_guard'
@@ -121,7 +124,9 @@ SELECT is(pg_temp.refusal(s), 'MC006: ' || m || ' is refused: changemgmt holds c
 FROM (VALUES ('DROP EXTENSION changemgmt', 'DROP EXTENSION'), ('DROP EXTENSION IF EXISTS pgtap, changemgmt CASCADE', 'DROP EXTENSION'),
 	('DROP SCHEMA changemgmt CASCADE', 'DROP SCHEMA'), ('DROP SCHEMA IF EXISTS nowhere, changemgmt CASCADE', 'DROP SCHEMA'),
 	(format('DROP OWNED BY regress_doctor, %I CASCADE', current_user), 'DROP OWNED'), ('DROP OWNED BY CURRENT_USER', 'DROP OWNED'),
-	('ALTER SCHEMA changemgmt RENAME TO gone', 'ALTER SCHEMA'),
+	('ALTER SCHEMA changemgmt RENAME TO gone', 'ALTER SCHEMA'), ('ALTER SCHEMA changemgmt OWNER TO regress_doctor', 'ALTER SCHEMA'),
+	('SET LOCAL changemgmt.allow_drop = on; ALTER SCHEMA changemgmt OWNER TO regress_doctor; SET LOCAL changemgmt.allow_drop = off; DROP OWNED BY regress_doctor CASCADE', 'DROP OWNED'),
+	('ALTER VIEW changemgmt.cab_queue OWNER TO regress_doctor; DROP OWNED BY regress_doctor CASCADE', 'DROP OWNED'),
 	('SET LOCAL session_replication_role = replica; DROP EXTENSION changemgmt CASCADE', 'DROP EXTENSION'),
 	('ALTER EXTENSION changemgmt DROP TABLE changemgmt.change', 'ALTER EXTENSION'),
 	('ALTER EXTENSION changemgmt DROP EVENT TRIGGER changemgmt_drop_guard', 'ALTER EXTENSION')) AS v (s, m);
