@@ -28,14 +28,25 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
-	spi_init();
-	person_init();
-	ledger_init();
-	model_init();
-	lifecycle_init();
-	approval_init();
-	incident_init();
-	doctor_init();
+	static void (*const inits[]) (void) = {
+		spi_init,
+		person_init,
+		ledger_init,
+		model_init,
+		lifecycle_init,
+		approval_init,
+		incident_init,
+		doctor_init,
+	};
+	static int	done = 0;
+
+	/*
+	 * Where memory runs out in here, the library stays mapped, but the server
+	 * does not count it as loaded and calls this again the next time: it goes
+	 * on where it ended.  So each of them begins with what may fail.
+	 */
+	for (; done < (int) lengthof(inits); done++)
+		inits[done] ();
 
 	MarkGUCPrefixReserved("changemgmt");
 }

@@ -269,6 +269,8 @@ drop_guard(PG_FUNCTION_ARGS)
 void
 doctor_init(void)
 {
+	if (setting_is_defined("changemgmt.allow_drop"))
+		return;
 	DefineCustomBoolVariable("changemgmt.allow_drop",
 							 "Whether the extension can be dropped while it holds changes.",
 							 "An administrator turns it on for the session that is to drop the "

@@ -326,6 +326,9 @@ board_id(PG_FUNCTION_ARGS)
 void
 person_init(void)
 {
+	/* a value that could not be taken over is lost: the role acts */
+	if (setting_is_defined("changemgmt.actor"))
+		return;
 	DefineCustomStringVariable("changemgmt.actor",
 							   "Who is acting, for an application whose users share one role.",
 							   "An administrator lets the role of such an application set it with "

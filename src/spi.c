@@ -30,6 +30,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -366,10 +367,18 @@ cache_invalidate(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+bool
+setting_is_defined(const char *name)
+{
+	int			flags = GetConfigOptionFlags(name, true);
+
+	return flags != 0 && (flags & GUC_CUSTOM_PLACEHOLDER) == 0;
+}
+
 void
 spi_init(void)
 {
-	CacheRegisterRelcacheCallback(cached_tables_invalidate, (Datum) 0);
 	RegisterXactCallback(cached_tables_end_xact, NULL);
 	RegisterSubXactCallback(cached_tables_end_subxact, NULL);
+	CacheRegisterRelcacheCallback(cached_tables_invalidate, (Datum) 0);
 }

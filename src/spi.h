@@ -100,6 +100,13 @@ extern void cached_table_done(CachedTable *table);
 extern TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *function,
 								 int manner, const char *relation);
 
+/*
+ * Whether the library has made this setting.  What a client sets before, it
+ * does as soon as it is made; where memory runs out in that, the setting stands,
+ * and the server would not have it made again.
+ */
+extern bool setting_is_defined(const char *name);
+
 extern void spi_init(void);
 
 #endif							/* CHANGEMGMT_SPI_H */
