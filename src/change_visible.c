@@ -91,7 +91,11 @@ change_is_visible(int64 change_id)
 	return !found;
 }
 
-/* hidden_changes(): the ids of the changes that who is acting may not see */
+/*
+ * hidden_changes(): the ids of the changes that who is acting may not see, as
+ * the calling query sees them.  Newer ones would not hide what an older
+ * snapshot still shows: a change that was deleted or made public meanwhile.
+ */
 Datum
 hidden_changes(PG_FUNCTION_ARGS)
 {
@@ -110,7 +114,7 @@ hidden_changes(PG_FUNCTION_ARGS)
 	{
 		argument = Int64GetDatum(actor_person());
 		SPI_connect();
-		kept_plan_execute(&hidden, &argument, NULL, 1);
+		kept_plan_read(&hidden, &argument, NULL, 1);
 		value = spi_first_value(1, &isnull);
 		if (!isnull)
 		{

@@ -133,11 +133,13 @@ tables_owner(void)
 /*
  * Execute a kept plan, preparing it first where needed.  Must be called
  * between SPI_connect() and SPI_finish().  Every execution sees what was
- * committed until now, also where the calling statement began earlier.
+ * committed until now, also where the calling statement began earlier; with
+ * read_only, what that statement sees.
  * Returns the SPI result code, which is never an error.
  */
-int
-kept_plan_execute(KeptPlan *kept, Datum *values, const char *nulls, long limit)
+static int
+plan_execute(KeptPlan *kept, Datum *values, const char *nulls,
+			 bool read_only, long limit)
 {
 	Oid			save_userid;
 	int			save_context;
@@ -165,7 +167,7 @@ kept_plan_execute(KeptPlan *kept, Datum *values, const char *nulls, long limit)
 		caller_context = error_context_stack;
 	PG_TRY();
 	{
-		result = SPI_execute_plan(kept->plan, values, nulls, false, limit);
+		result = SPI_execute_plan(kept->plan, values, nulls, read_only, limit);
 	}
 	PG_FINALLY();
 	{
@@ -180,6 +182,18 @@ kept_plan_execute(KeptPlan *kept, Datum *values, const char *nulls, long limit)
 
 	SetUserIdAndSecContext(save_userid, save_context);
 	return result;
+}
+
+int
+kept_plan_execute(KeptPlan *kept, Datum *values, const char *nulls, long limit)
+{
+	return plan_execute(kept, values, nulls, false, limit);
+}
+
+int
+kept_plan_read(KeptPlan *kept, Datum *values, const char *nulls, long limit)
+{
+	return plan_execute(kept, values, nulls, true, limit);
 }
 
 int
@@ -228,9 +242,14 @@ kept_plan_require_row(KeptPlan *kept, const char *what)
 
 	if (SPI_processed == 1)
 		return;
-	/* a plan that a rule rewrote to nothing would outlive the rule */
+	/*
+	 * A plan that a rule rewrote to nothing would outlive the rule.  It stays
+	 * where a trigger of the site called us from within another execution of
+	 * it, and may go on after our error.
+	 */
 	kept->plan = NULL;
-	SPI_freeplan(plan);
+	if (kept_plan_depth == 0)
+		SPI_freeplan(plan);
 	ereport(ERROR,
 			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			 errmsg("a trigger or rule of the site suppressed %s", what),

@@ -30,6 +30,13 @@ extern int	kept_plan_execute(KeptPlan *kept, Datum *values,
 							  const char *nulls, long limit);
 
 /*
+ * The same for a query that sees what the calling statement sees, and no more:
+ * a cursor goes on with the snapshot with which it was opened.
+ */
+extern int	kept_plan_read(KeptPlan *kept, Datum *values,
+						   const char *nulls, long limit);
+
+/*
  * The same for a statement that puts a client's values in: what the server
  * says of them (wrong type, out of range, a constraint) becomes MC008, with
  * its words but without the statement.

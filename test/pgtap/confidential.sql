@@ -133,6 +133,21 @@ SELECT is(pg_temp.try('regress_colleague', format('SELECT changemgmt.complete_ta
 	format('MC008: change %s does not exist', :secret), 'a task of it neither')
 FROM changemgmt.change_task AS t WHERE t.change_id = :secret;
 
+-- a cursor goes on with what was hidden when it was opened
+SET LOCAL ROLE regress_author;
+SELECT id AS gone FROM changemgmt.create_change('Close CVE-2026-2', confidential => true) \gset
+SELECT id AS public FROM changemgmt.create_change('Close CVE-2026-3', confidential => true) \gset
+SET LOCAL ROLE regress_colleague;
+DECLARE opened CURSOR FOR SELECT title FROM changemgmt.change;
+DECLARE opened_fact CURSOR FOR SELECT title FROM changemgmt.change_fact;
+RESET ROLE;
+DELETE FROM changemgmt.change WHERE id = :gone;
+UPDATE changemgmt.change SET title = 'Security update', confidential = false WHERE id = :public;
+SET LOCAL ROLE regress_colleague;
+SELECT results_eq('FETCH ALL FROM opened', ARRAY['Upgrade the wiki'], 'a cursor shows nothing of what was deleted or made public since');
+SELECT results_eq('FETCH ALL FROM opened_fact', ARRAY['Upgrade the wiki'], 'nor does one on a view');
+RESET ROLE;
+
 -- counted for everybody
 UPDATE changemgmt.change SET confidential = false WHERE id = :open;
 COPY changemgmt.change (id, model, type, status, title, environment, confidential, outcome, actual_start, deployed_at, actual_end) FROM stdin;
