@@ -520,6 +520,8 @@ SELECT pg_temp.shut(sql, 'MC006', sql) FROM unnest(ARRAY[
 -- who owns the schema only
 CREATE ROLE regress_schema;
 SELECT pg_temp.shut(sql, 'MC006|42501', sql) FROM unnest(ARRAY[
+	'ALTER SCHEMA changemgmt OWNER TO regress_schema; DROP OWNED BY regress_schema CASCADE',
+	'ALTER SCHEMA changemgmt OWNER TO regress_schema; SET LOCAL ROLE regress_schema; DROP OWNED BY regress_schema CASCADE',
 	'ALTER SCHEMA changemgmt OWNER TO regress_schema; SET LOCAL ROLE regress_schema; DROP SCHEMA changemgmt CASCADE']) AS sql;
 -- what a view or function of ours needs
 SELECT pg_temp.shut(sql, '2BP01|55006|MC006', sql) FROM unnest(ARRAY[

@@ -432,7 +432,7 @@ SELECT matches(pg_temp.fate(current_user, format('SELECT changemgmt.create_chang
 	CASE WHEN b.column_name IN ('found_by', 'incident_id') THEN '^(ok|stamped)$' ELSE '^MC00[358]$' END,
 	format('a document with %s, which is %s', b.column_name, f.class))
 FROM born AS b JOIN changemgmt.field_class() AS f (relation, column_name, class) ON (f.relation, f.column_name) = ('change', b.column_name) AND f.class IN ('engine', 'progress')
-JOIN subject AS s ON s.status = 'draft' AND b.column_name NOT IN ('copied_from_id', 'source_digest') ORDER BY b.column_name;
+JOIN subject AS s ON s.status = 'draft' ORDER BY b.column_name;
 
 -- A part into a change of each status, with what the statement may not say.
 -- draft and planned | awaiting, approved, scheduled | rejected | under way | over
