@@ -11,6 +11,7 @@
 #include "commands/trigger.h"
 #include "common/cryptohash.h"
 #include "lib/stringinfo.h"
+#include "nodes/execnodes.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
@@ -75,16 +76,77 @@ extern void canonical_digest_with(pg_cryptohash_ctx *hasher, StringInfo buf,
 extern void ledger_push_diff(JsonbParseState **state, TupleDesc desc,
 							 HeapTuple oldtup, HeapTuple newtup,
 							 const Bitmapset *skip);
-extern void ledger_push_row(JsonbParseState **state, TupleDesc desc,
-							HeapTuple tuple, const Bitmapset *skip);
+extern JsonbValue *ledger_push_row(JsonbParseState **state, TupleDesc desc,
+								   HeapTuple tuple, const Bitmapset *skip);
 extern void ledger_row_digest(TupleDesc desc, HeapTuple tuple,
 							  const Bitmapset *skip, uint8 *digest);
+
+/*
+ * One value of a row in the form of ledger.changed, and back: the value (in
+ * the current context) that was written so, not null.  What is no value of the
+ * type is an error of its input function, or ERRCODE_DATA_CORRUPTED.
+ */
+extern void ledger_push_value(JsonbParseState **state,
+							  JsonbIteratorToken token, Oid type, Datum value);
+extern Datum ledger_read_value(Oid type, JsonbValue *value);
+/* Settings that the text of any value depends on, for AtEOXact_GUC(true, ...) */
+extern int	ledger_pin_settings(void);
 
 /* Fill identity and hash; all else must be there. */
 extern void ledger_entry_seal(LedgerEntry *entry);
 /* Store an entry that was sealed in this transaction. */
 extern void ledger_entry_write(const LedgerEntry *entry);
 extern void ledger_entry_hash(const LedgerEntry *entry, uint8 *hash);
+
+/*
+ * The columns of the ledger.  They are read in the order of the table, which
+ * saves the server from forming each row anew.
+ */
+enum LedgerColumn
+{
+	EN_SUBJECT_KIND,
+	EN_SUBJECT_ID,
+	EN_SEQUENCE,
+	EN_EVENT,
+	EN_FROM_STATUS,
+	EN_TO_STATUS,
+	EN_CHANGED,
+	EN_ACTOR,
+	EN_RECORDED_AT = 12,
+	EN_REASON,
+	EN_ROW_DIGEST,
+	EN_PREVIOUS_HASH,
+	EN_HASH,
+	EN_COUNT
+};
+
+#define LEDGER_ENTRY_COLUMNS \
+	"subject_kind, subject_id, sequence, event, " \
+	"from_status, to_status, changed, actor, session_role, " \
+	"effective_role, client_address, application, recorded_at, reason, " \
+	"row_digest, previous_hash, hash"
+
+/*
+ * ledger_entry_hash() of an entry as it stands in the table, without taking
+ * its columns apart.  Buffer and hasher are the caller's, to be used again.
+ */
+extern void ledger_stored_hash(StringInfo buf, pg_cryptohash_ctx *hasher,
+							   const Datum *values, const bool *nulls,
+							   uint8 *hash);
+
+/*
+ * verify_ledger() asks a later room whether what belongs to the subjects of a
+ * kind is what their chains recorded.  Called between SPI_connect() and
+ * SPI_finish() as the owner of the tables; arguments are the kind and the id,
+ * null for all (nulls as SPI takes them).  Reports with ledger_report().
+ */
+typedef void (*LedgerPartsVerifier) (ReturnSetInfo *result, Datum *arguments,
+									 const char *nulls);
+extern void ledger_register_parts(const char *kind,
+								  LedgerPartsVerifier verifier);
+extern void ledger_report(ReturnSetInfo *result, const char *kind,
+						  const int64 *id, const int64 *sequence,
+						  const char *problem);
 
 /*
  * Puts rows straight into one of our tables and its indexes, past SQL.  No

@@ -70,9 +70,6 @@ typedef struct ColumnName
 
 static ColumnOrder *column_orders = NULL;
 
-static void push_value(JsonbParseState **state, JsonbIteratorToken token,
-					   Oid type, Datum value);
-
 /* ------------------------------------------------------------- encoding */
 
 int
@@ -217,12 +214,12 @@ append_array(StringInfo buf, Oid element_type, Datum value)
 }
 
 /*
- * The output of a type that has no rule of its own, whatever the session's
- * settings are.  An error in between puts the settings back with the
+ * Settings for the text of a type that has no rule of its own, whatever the
+ * session's are.  An error in between puts them back with the
  * (sub)transaction.
  */
-static char *
-pinned_output(Oid type, Datum value)
+int
+ledger_pin_settings(void)
 {
 	static const char *const settings[][2] = {
 		{"datestyle", "ISO, YMD"},
@@ -235,14 +232,22 @@ pinned_output(Oid type, Datum value)
 		{"search_path", "pg_catalog"},
 	};
 	int			nestlevel = NewGUCNestLevel();
-	Oid			output;
-	bool		is_varlena;
-	char	   *text;
 
 	for (int i = 0; i < (int) lengthof(settings); i++)
 		(void) set_config_option(settings[i][0], settings[i][1],
 								 PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
+	return nestlevel;
+}
+
+static char *
+pinned_output(Oid type, Datum value)
+{
+	int			nestlevel = ledger_pin_settings();
+	Oid			output;
+	bool		is_varlena;
+	char	   *text;
+
 	getTypeOutputInfo(type, &output, &is_varlena);
 	text = OidOutputFunctionCall(output, value);
 	AtEOXact_GUC(true, nestlevel);
@@ -600,7 +605,7 @@ push_array_dimension(JsonbParseState **state, int ndim, int *dims,
 		if (nulls[*next])
 			push_null(state, WJB_ELEM);
 		else
-			push_value(state, WJB_ELEM, element_type, elements[*next]);
+			ledger_push_value(state, WJB_ELEM, element_type, elements[*next]);
 		(*next)++;
 	}
 	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
@@ -629,9 +634,9 @@ push_array(JsonbParseState **state, Oid element_type, Datum value)
  * Push a value that is not null.  Text and numbers are not copied: the tuple
  * must live until the caller has made its jsonb.
  */
-static void
-push_value(JsonbParseState **state, JsonbIteratorToken token,
-		   Oid type, Datum value)
+void
+ledger_push_value(JsonbParseState **state, JsonbIteratorToken token,
+				  Oid type, Datum value)
 {
 	switch (type)
 	{
@@ -742,7 +747,7 @@ push_value(JsonbParseState **state, JsonbIteratorToken token,
 				Oid			element;
 
 				if (base != type)
-					push_value(state, token, base, value);
+					ledger_push_value(state, token, base, value);
 				else if (OidIsValid(element = get_element_type(type)))
 					push_array(state, element, value);
 				else
@@ -805,14 +810,17 @@ ledger_push_diff(JsonbParseState **state, TupleDesc desc,
 			if (nulls[side][i])
 				push_null(state, WJB_ELEM);
 			else
-				push_value(state, WJB_ELEM, att->atttypid, values[side][i]);
+				ledger_push_value(state, WJB_ELEM, att->atttypid, values[side][i]);
 		}
 		(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
 	}
 }
 
-/* Push a row as an object of its columns that are not null. */
-void
+/*
+ * Push a row as an object of its columns that are not null.  Returns the
+ * object, for who wants nothing around it.
+ */
+JsonbValue *
 ledger_push_row(JsonbParseState **state, TupleDesc desc, HeapTuple tuple,
 				const Bitmapset *skip)
 {
@@ -828,9 +836,9 @@ ledger_push_row(JsonbParseState **state, TupleDesc desc, HeapTuple tuple,
 		if (att->attisdropped || nulls[i] || bms_is_member(att->attnum, skip))
 			continue;
 		push_key(state, att);
-		push_value(state, WJB_VALUE, att->atttypid, values[i]);
+		ledger_push_value(state, WJB_VALUE, att->atttypid, values[i]);
 	}
-	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
 
 void

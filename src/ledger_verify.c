@@ -41,27 +41,6 @@ PG_FUNCTION_INFO_V1(row_digest);
 /* entries read at once: few enough that their memory is used again */
 #define BATCH 64
 
-/*
- * The columns of the ledger.  They are read in the order of the table, which
- * saves the server from forming each row anew.
- */
-enum EntryColumn
-{
-	EN_SUBJECT_KIND,
-	EN_SUBJECT_ID,
-	EN_SEQUENCE,
-	EN_EVENT,
-	EN_ROW_DIGEST = 14,
-	EN_PREVIOUS_HASH,
-	EN_HASH,
-	EN_COUNT
-};
-
-#define ENTRY_COLUMNS "subject_kind, subject_id, sequence, event, " \
-	"from_status, to_status, changed, actor, session_role, " \
-	"effective_role, client_address, application, recorded_at, reason, " \
-	"row_digest, previous_hash, hash"
-
 static const Oid entry_types[EN_COUNT] = {
 	TEXTOID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID,
 	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID,
@@ -110,6 +89,10 @@ typedef struct Heads
 
 static const uint8 no_hash[LEDGER_HASH_LENGTH] = {0};
 
+/* What later rooms compare with the chains of a kind. */
+static const char *parts_kind = NULL;
+static LedgerPartsVerifier parts_verifier = NULL;
+
 static void
 report(ReturnSetInfo *result, const char *kind, const int64 *id,
 	   const int64 *sequence, const char *problem)
@@ -124,6 +107,21 @@ report(ReturnSetInfo *result, const char *kind, const int64 *id,
 	values[2] = sequence ? Int64GetDatum(*sequence) : (Datum) 0;
 	values[3] = CStringGetTextDatum(problem);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+void
+ledger_register_parts(const char *kind, LedgerPartsVerifier verifier)
+{
+	Assert(parts_verifier == NULL);
+	parts_kind = kind;
+	parts_verifier = verifier;
+}
+
+void
+ledger_report(ReturnSetInfo *result, const char *kind, const int64 *id,
+			  const int64 *sequence, const char *problem)
+{
+	report(result, kind, id, sequence, problem);
 }
 
 /* The columns of a subject's table that say where its chain is. */
@@ -255,23 +253,17 @@ append_bytes_or_null(StringInfo buf, Datum value, bool isnull)
 	}
 }
 
-/*
- * ledger_entry_hash() of an entry as it stands in the table, without taking
- * its columns apart.
- */
-static void
-entry_hash(Subject *subject, const Datum *values, const bool *nulls,
-		   uint8 *hash)
+void
+ledger_stored_hash(StringInfo buf, pg_cryptohash_ctx *hasher,
+				   const Datum *values, const bool *nulls, uint8 *hash)
 {
-	StringInfo	buf = &subject->buffer;
-
 	resetStringInfo(buf);
 	canonical_append_text(buf, LEDGER_FORMAT);
 	append_bytes_or_null(buf, values[EN_PREVIOUS_HASH], nulls[EN_PREVIOUS_HASH]);
 	for (int i = EN_SUBJECT_KIND; i < EN_ROW_DIGEST; i++)
 		canonical_append_value(buf, entry_types[i], values[i], nulls[i]);
 	append_bytes_or_null(buf, values[EN_ROW_DIGEST], nulls[EN_ROW_DIGEST]);
-	canonical_digest_with(subject->hasher, buf, hash);
+	canonical_digest_with(hasher, buf, hash);
 }
 
 /* Go to the next head. */
@@ -337,7 +329,7 @@ verify_heads(ReturnSetInfo *result, Subject *subject, Heads *heads,
 	}
 }
 
-/* One row of the ledger; the columns are ENTRY_COLUMNS. */
+/* One row of the ledger; the columns are LEDGER_ENTRY_COLUMNS. */
 static void
 verify_entry(ReturnSetInfo *result, Subject *subject, Chain *chain,
 			 Heads *heads, HeapTuple tuple, TupleDesc desc)
@@ -373,7 +365,8 @@ verify_entry(ReturnSetInfo *result, Subject *subject, Chain *chain,
 				 chain->hash))
 		report(result, subject->kind, &id, &sequence,
 			   "previous_hash is not the hash of the entry before");
-	entry_hash(subject, values, nulls, computed);
+	ledger_stored_hash(&subject->buffer, subject->hasher, values, nulls,
+					   computed);
 	if (memcmp(stored, computed, LEDGER_HASH_LENGTH) != 0)
 		report(result, subject->kind, &id, &sequence,
 			   "hash does not fit the content of the entry");
@@ -535,7 +528,7 @@ verify_kind(ReturnSetInfo *result, const char *kind, Datum id, bool id_isnull)
 	arguments[0] = CStringGetTextDatum(kind);
 	arguments[1] = id;
 	portal = SPI_cursor_open(NULL,
-							 prepare("SELECT " ENTRY_COLUMNS " "
+							 prepare("SELECT " LEDGER_ENTRY_COLUMNS " "
 									 "FROM changemgmt.ledger "
 									 "WHERE subject_kind OPERATOR(pg_catalog.=) $1 "
 									 "AND ($2 IS NULL OR subject_id OPERATOR(pg_catalog.=) $2) "
@@ -589,6 +582,8 @@ verify_kind(ReturnSetInfo *result, const char *kind, Datum id, bool id_isnull)
 	if (subject.rel != NULL)
 	{
 		verify_unchained(result, &subject, arguments, nulls);
+		if (parts_kind != NULL && strcmp(kind, parts_kind) == 0)
+			parts_verifier(result, arguments, nulls);
 		table_close(subject.rel, AccessShareLock);
 	}
 	pfree(subject.buffer.data);

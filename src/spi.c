@@ -130,6 +130,23 @@ tables_owner(void)
 	return owner;
 }
 
+/* Prepare a kept plan where that is needed, as the owner of the tables. */
+static void
+kept_plan_prepare(KeptPlan *kept)
+{
+	SPIPlanPtr	plan;
+
+	if (kept->plan != NULL)
+		return;
+	plan = SPI_prepare(kept->sql, kept->nargs, kept->argtypes);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s: %s",
+			 SPI_result_code_string(SPI_result), kept->sql);
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_keepplan failed");
+	kept->plan = plan;
+}
+
 /*
  * Execute a kept plan, preparing it first where needed.  Must be called
  * between SPI_connect() and SPI_finish().  Every execution sees what was
@@ -150,17 +167,7 @@ plan_execute(KeptPlan *kept, Datum *values, const char *nulls,
 	SetUserIdAndSecContext(tables_owner(),
 						   save_context | SECURITY_LOCAL_USERID_CHANGE);
 
-	if (kept->plan == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare(kept->sql, kept->nargs, kept->argtypes);
-
-		if (plan == NULL)
-			elog(ERROR, "SPI_prepare failed: %s: %s",
-				 SPI_result_code_string(SPI_result), kept->sql);
-		if (SPI_keepplan(plan) != 0)
-			elog(ERROR, "SPI_keepplan failed");
-		kept->plan = plan;
-	}
+	kept_plan_prepare(kept);
 
 	kept_plan_depth++;
 	if (outermost)
@@ -194,6 +201,22 @@ int
 kept_plan_read(KeptPlan *kept, Datum *values, const char *nulls, long limit)
 {
 	return plan_execute(kept, values, nulls, true, limit);
+}
+
+Portal
+kept_plan_cursor(KeptPlan *kept, Datum *values, const char *nulls)
+{
+	Oid			save_userid;
+	int			save_context;
+	Portal		portal;
+
+	GetUserIdAndSecContext(&save_userid, &save_context);
+	SetUserIdAndSecContext(tables_owner(),
+						   save_context | SECURITY_LOCAL_USERID_CHANGE);
+	kept_plan_prepare(kept);
+	portal = SPI_cursor_open(NULL, kept->plan, values, nulls, true);
+	SetUserIdAndSecContext(save_userid, save_context);
+	return portal;
 }
 
 int

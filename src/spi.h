@@ -35,9 +35,12 @@ extern int	kept_plan_execute(KeptPlan *kept, Datum *values,
  */
 extern int	kept_plan_read(KeptPlan *kept, Datum *values,
 						   const char *nulls, long limit);
+/* The same row by row, by a cursor that the caller closes. */
+extern Portal kept_plan_cursor(KeptPlan *kept, Datum *values,
+							   const char *nulls);
 
 /*
- * The same for a statement that puts a client's values in: what the server
+ * kept_plan_execute() for a statement that puts a client's values in: what the server
  * says of them (wrong type, out of range, a constraint) becomes MC008, with
  * its words but without the statement.
  */
