@@ -614,6 +614,21 @@ CREATE FUNCTION changemgmt.change_id(number text) RETURNS bigint
 COMMENT ON FUNCTION changemgmt.change_id(text) IS
 	'The id of the change with this number. Errors: MC008 for what is no number.';
 
+CREATE FUNCTION changemgmt.change_as_of(
+	change_id bigint, at timestamptz DEFAULT NULL)
+	RETURNS SETOF changemgmt.change
+	LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
+	AS 'MODULE_PATHNAME', 'change_as_of';
+COMMENT ON FUNCTION changemgmt.change_as_of(bigint, timestamptz) IS
+	'The row of a change as it stood at a time (null: now), from the ledger; no row where there was none then. What comes out has the digest that the ledger recorded, or it is an error (XX001). Errors: MC008 for an unknown change.';
+CREATE FUNCTION changemgmt.change_document(
+	change_id bigint, at timestamptz DEFAULT NULL)
+	RETURNS jsonb
+	LANGUAGE C STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'change_document';
+COMMENT ON FUNCTION changemgmt.change_document(bigint, timestamptz) IS
+	'A change with its parts as it stood at a time (null: now): its columns, and for each table of parts an array of rows; times in UTC. Null where there was none then. Errors: XX001 where the ledger is broken, MC008 for an unknown change.';
+
 -- The parts' functions. They run as the owner of the tables, like the verbs: what somebody
 -- may do is which functions they may execute. The change is locked before its
 -- part, as everywhere.

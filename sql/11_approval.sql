@@ -147,6 +147,17 @@ CREATE FUNCTION changemgmt.approval_tally(change_id bigint)
 COMMENT ON FUNCTION changemgmt.approval_tally(bigint) IS
 	'Where the votes on a change stand: the board (null where one approver decides), how many approvals it needs, how many people may vote, fresh votes by decision, votes for another plan, and what is missing in words.';
 
+CREATE FUNCTION changemgmt.what_the_board_saw(
+	change_id bigint,
+	OUT sequence bigint, OUT decided_at timestamptz, OUT decided_by text,
+	OUT kind text, OUT decision text, OUT reason text,
+	OUT plan_revision bigint, OUT record jsonb)
+	RETURNS SETOF record
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 5
+	AS 'MODULE_PATHNAME', 'what_the_board_saw';
+COMMENT ON FUNCTION changemgmt.what_the_board_saw(bigint) IS
+	'Every decision on a change in its order, with what it was taken on: kind is vote, or step for what the votes came to; sequence is its entry in the ledger, record the change with its parts right before it. Errors: XX001 where the ledger is broken, MC008 for an unknown change.';
+
 CREATE VIEW changemgmt.cab_queue WITH (security_invoker = true) AS
 	SELECT row_number() OVER (ORDER BY CASE c.risk_level WHEN 'critical' THEN 1
 								  WHEN 'high' THEN 2 WHEN 'medium' THEN 3

@@ -24,6 +24,7 @@
 #include "utils/rel.h"
 
 #include "approval.h"
+#include "change_history.h"
 #include "change_part.h"
 #include "compat.h"
 #include "errors.h"
@@ -872,4 +873,5 @@ approval_init(void)
 {
 	requirements_register(approval_requirements,
 						  lengthof(approval_requirements));
+	change_part_register("approval_vote");
 }

@@ -311,14 +311,21 @@ change_read(ChangeRow *row, int64 change_id, bool lock)
 }
 
 void
+change_unknown(int64 change_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+			 errmsg("change " INT64_FORMAT " does not exist", change_id),
+			 errhint("SELECT change_id, number, title FROM changemgmt.change_fact lists the changes there are.")));
+	pg_unreachable();
+}
+
+void
 change_find(ChangeRow *row, int64 change_id, bool lock)
 {
 	if (!change_read(row, change_id, lock) ||
 		(change_bool(row, confidential) && !change_is_visible(change_id)))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-				 errmsg("change " INT64_FORMAT " does not exist", change_id),
-				 errhint("SELECT change_id, number, title FROM changemgmt.change_fact lists the changes there are.")));
+		change_unknown(change_id);
 }
 
 char *

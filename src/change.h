@@ -13,6 +13,7 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "ledger.h"
 #include "types_code.h"
 
@@ -200,7 +201,9 @@ extern char *change_number_text(int64 change_id);
  * row lives in the SPI context.
  */
 extern void change_find(ChangeRow *row, int64 change_id, bool lock);
-/* The same for triggers and for a change that was found: false if not there. */
+/* MC008: there is no such change, or none that who is acting may see. */
+pg_noreturn extern void change_unknown(int64 change_id);
+/* change_find() for triggers and for a change that was found: false if not there. */
 extern bool change_read(ChangeRow *row, int64 change_id, bool lock);
 
 /*

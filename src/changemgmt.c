@@ -12,6 +12,7 @@
 #include "utils/guc.h"
 
 #include "approval.h"
+#include "change_history.h"
 #include "compat.h"
 #include "doctor.h"
 #include "incident.h"
@@ -33,6 +34,7 @@ _PG_init(void)
 		person_init,
 		ledger_init,
 		model_init,
+		change_history_init,
 		lifecycle_init,
 		approval_init,
 		incident_init,

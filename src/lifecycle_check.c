@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 
 #include "calendar.h"
+#include "change_history.h"
 #include "compat.h"
 #include "errors.h"
 #include "lifecycle.h"
@@ -536,4 +537,5 @@ lifecycle_init(void)
 {
 	requirements_register(engine_requirements, lengthof(engine_requirements));
 	lifecycle_stamp_init();
+	change_part_register("change_waiver");
 }

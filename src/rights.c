@@ -97,6 +97,8 @@ static const struct
 	{"add_business_days", ALL_DUTIES},
 	{"approval_tally", ALL_DUTIES},
 	{"board_id", ALL_DUTIES},
+	{"change_as_of", ALL_DUTIES},
+	{"change_document", ALL_DUTIES},
 	{"change_header", ALL_DUTIES},
 	{"change_is_possible", ALL_DUTIES},	/* its constraint, where a site grants UPDATE */
 	{"change_id", ALL_DUTIES},
@@ -122,6 +124,7 @@ static const struct
 	{"team_id", ALL_DUTIES},
 	{"verify_checkpoint", ALL_DUTIES},
 	{"verify_ledger", ALL_DUTIES},
+	{"what_the_board_saw", ALL_DUTIES},
 	{"why_not", ALL_DUTIES},
 
 	{"add_comment", PLANNING | VOTING},

@@ -488,8 +488,8 @@ SELECT is(pg_temp.found(format(sql, :running, :waiting)), who, format('found by 
 		INSERT INTO changemgmt.person (login, name) VALUES (''forged'', ''Forged'')', 'ledger'),
 	('ALTER TABLE changemgmt.change DISABLE TRIGGER "Judge"; UPDATE changemgmt.change SET status = ''closed'' WHERE id = %1$s', 'ledger doctor'),
 	('ALTER TABLE changemgmt.change DISABLE TRIGGER USER; UPDATE changemgmt.change SET status = ''closed'' WHERE id = %1$s', 'ledger doctor'),
-	('ALTER TABLE changemgmt.change_risk DISABLE TRIGGER USER; DELETE FROM changemgmt.change_risk WHERE change_id = %1$s', 'doctor'),
-	('ALTER TABLE changemgmt.change_risk DISABLE TRIGGER part_deleted; DELETE FROM changemgmt.change_risk WHERE change_id = %1$s', 'doctor'),
+	('ALTER TABLE changemgmt.change_risk DISABLE TRIGGER USER; DELETE FROM changemgmt.change_risk WHERE change_id = %1$s', 'ledger doctor'),
+	('ALTER TABLE changemgmt.change_risk DISABLE TRIGGER part_deleted; DELETE FROM changemgmt.change_risk WHERE change_id = %1$s', 'ledger doctor'),
 	('DROP TRIGGER "Judge" ON changemgmt.change; UPDATE changemgmt.change SET status = ''closed'' WHERE id = %1$s', 'ledger doctor'),
 	('DROP TRIGGER "Judge" ON changemgmt.change; DROP TRIGGER zzz_stamp ON changemgmt.change; UPDATE changemgmt.change SET status = ''closed'' WHERE id = %1$s', 'ledger doctor'),
 	('ALTER TABLE changemgmt.change ALTER COLUMN impact_of_not_doing TYPE text USING ''forged''', 'ledger'),
@@ -498,7 +498,7 @@ SELECT is(pg_temp.found(format(sql, :running, :waiting)), who, format('found by 
 	('ALTER TABLE changemgmt.ledger DISABLE TRIGGER USER; DELETE FROM changemgmt.ledger WHERE subject_kind = ''change'' AND subject_id = %1$s', 'ledger doctor'),
 	('ALTER TABLE changemgmt.ledger DISABLE TRIGGER USER; DELETE FROM changemgmt.ledger', 'ledger doctor'),
 	('CREATE TABLE public.regress_child () INHERITS (changemgmt.approval_vote);
-		INSERT INTO public.regress_child SELECT 99, id, approval_round, owner_id, ''approved'', NULL, now(), plan_revision, sha256('''') FROM changemgmt.change WHERE id = %2$s', 'doctor'),
+		INSERT INTO public.regress_child SELECT 99, id, approval_round, owner_id, ''approved'', NULL, now(), plan_revision, sha256('''') FROM changemgmt.change WHERE id = %2$s', 'ledger doctor'),
 	('CREATE TABLE public.regress_child () INHERITS (changemgmt.person); INSERT INTO public.regress_child (id, login, name) VALUES (9999, ''nobody'', ''Nobody'')', 'ledger doctor')) AS v (sql, who);
 SELECT pg_temp.shut(format(sql, :draft), '39P01|3F000|42P01|42703|42883|MC\d+', 'closed, not open: ' || sql) FROM unnest(ARRAY[
 	'ALTER TABLE changemgmt.change RENAME TO renamed; UPDATE changemgmt.renamed SET status = ''closed'' WHERE id = %s',

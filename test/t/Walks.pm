@@ -101,6 +101,9 @@ otto | | SELECT changemgmt.close($1)
 otto | MC001 | SELECT changemgmt.cancel($1, 'no')
 otto | | SELECT changemgmt.change_header($1)
 otto | | SELECT changemgmt.change_state($1)
+otto | | SELECT changemgmt.change_as_of($1, recorded_at), changemgmt.change_document($1, recorded_at) FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = $1 AND sequence % 7 = 0
+otto | MC008 | SELECT changemgmt.change_as_of(-1)
+otto | | SELECT changemgmt.what_the_board_saw($1)
 otto | | SELECT changemgmt.verify_ledger('change', $1)
 otto | MC008 | SELECT changemgmt.verify_ledger('nothing')
 otto | | SELECT changemgmt.row_digest(c) FROM changemgmt.change AS c WHERE id = $1
