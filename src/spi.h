@@ -40,7 +40,7 @@ extern Portal kept_plan_cursor(KeptPlan *kept, Datum *values,
 							   const char *nulls);
 
 /*
- * kept_plan_execute() for a statement that puts a client's values in: what the server
+ * kept_plan_execute() for a statement that puts in values of a client: what the server
  * says of them (wrong type, out of range, a constraint) becomes MC008, with
  * its words but without the statement.
  */
