@@ -87,6 +87,29 @@ CREATE TRIGGER tally_updated
 	REFERENCING NEW TABLE AS new_rows
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.vote_tally();
 
+-- what an approver asks for; condition_judge says who may
+CREATE FUNCTION changemgmt.add_condition(
+	change_id bigint, title text, phase text DEFAULT 'preparation',
+	description text DEFAULT NULL, assignee text DEFAULT NULL) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	INSERT INTO changemgmt.change_task
+		(change_id, title, phase, description, assignee_id, "position",
+		 is_condition)
+	SELECT add_condition.change_id, add_condition.title, add_condition.phase,
+		   add_condition.description,
+		   changemgmt.person_id(add_condition.assignee),
+		   (SELECT coalesce(max(t."position"), 0) + 1
+			FROM changemgmt.change_task AS t
+			WHERE t.change_id = add_condition.change_id
+			  AND t.phase = add_condition.phase),
+		   true
+	RETURNING id;
+END;
+COMMENT ON FUNCTION changemgmt.add_condition(bigint, text, text, text, text) IS
+	'Adds a task that an approver asks for, at the end of its phase (preparation, implementation, follow_up); votes stay fresh. Returns the id of the row. Errors: MC003 for who may not vote on the change.';
+
 CREATE FUNCTION changemgmt.approve(
 	change_id bigint,
 	reason text DEFAULT NULL,

@@ -170,6 +170,7 @@ static const struct
 	{"start", WORKING},
 
 	{"abstain", VOTING},
+	{"add_condition", VOTING},
 	{"approve", VOTING},
 	{"defer", VOTING},
 	{"reject", VOTING},

@@ -1,7 +1,7 @@
 -- Votes: who may give them, when they decide, and which of them count.
 
 BEGIN;
-SELECT plan(136);
+SELECT plan(145);
 
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
 	LANGUAGE plpgsql AS
@@ -345,6 +345,23 @@ SELECT changemgmt.add_comment(:stale, 'a remark'), changemgmt.add_task(:stale, '
 	changemgmt.edit_change(:stale, '{"expected_benefit": "b", "attributes": {"a": 1}}') \g /dev/null
 SET LOCAL changemgmt.actor = 'm2';
 INSERT INTO changemgmt.change_task (change_id, title, phase, is_condition) VALUES (:stale, 'asked for', 'preparation', true);
+SELECT changemgmt.add_condition(:stale, 'asked for, too', description => 'why', assignee => 'm3') AS asked,
+	changemgmt.add_condition(:stale, 'learn', 'follow_up') \gset
+SELECT results_eq(format('SELECT title, phase, description, assignee_id = changemgmt.person_id(''m3''), is_condition, position, status
+		FROM changemgmt.change_task WHERE id = %s', :asked),
+	format('SELECT ''asked for, too'', ''preparation'', ''why'', true, true, (SELECT max(position) + 1 FROM changemgmt.change_task
+		WHERE change_id = %s AND phase = ''preparation'' AND id <> %s), ''open''', :stale, :asked),
+	'a condition is the last task of its phase');
+SELECT throws_ok(format(sql, :stale), state, NULL, 'refused: ' || sql) FROM (VALUES
+	('SELECT changemgmt.add_condition(0, ''x'')', 'MC008'),
+	('SELECT changemgmt.add_condition(NULL, ''x'')', 'MC008'),
+	('SELECT changemgmt.add_condition(%s, NULL)', 'MC008'),
+	('SELECT changemgmt.add_condition(%s, '''')', 'MC008'),
+	('SELECT changemgmt.add_condition(%s, ''x'', ''later'')', 'MC008'),
+	('SELECT changemgmt.add_condition(%s, ''x'', assignee => ''nobody'')', 'MC008')) AS v (sql, state);
+SELECT ok(changemgmt.remove_task(:asked), 'who may set a condition may take it away');
+SET LOCAL changemgmt.actor = 'author';
+SELECT throws_ok(format('SELECT changemgmt.add_condition(%s, ''x'')', :stale), 'MC003', NULL, 'who wrote the plan sets no conditions for it');
 SET LOCAL changemgmt.actor = 'author';
 SELECT changemgmt.edit_change(:stale, jsonb_build_object('planned_end', now() + interval '32 days')) \g /dev/null
 SELECT results_eq(format('SELECT approved, stale FROM changemgmt.approval_tally(%s)', :stale), 'VALUES (1, 0)',

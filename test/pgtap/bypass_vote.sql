@@ -250,7 +250,7 @@ SELECT is(pg_temp.by('bob', format('DELETE FROM changemgmt.change_check WHERE id
 -- has nothing to do with it: the change is not there
 
 CREATE ROLE regress_evil;
-GRANT USAGE ON SCHEMA changemgmt TO regress_evil;
+SELECT changemgmt.grant_role('regress_evil', 'manager') \g /dev/null
 GRANT ALL ON ALL TABLES IN SCHEMA changemgmt TO regress_evil;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA changemgmt TO regress_evil;
 SELECT pg_temp.act('evil') \g /dev/null

@@ -209,6 +209,7 @@ my @targets = (
 	[ 'revoke_role', "SELECT count(changemgmt.revoke_role(split_part($text, ',', 1), split_part($text, ',', 2))) >= 0", [ 'regress_mutation,viewer', 'regress_mutation,manager' ], 40, also => '42' ],
 	[ 'register_requirement', "SELECT count(changemgmt.register_requirement(split_part($text, ',', 1), split_part($text, ',', 2)::regprocedure, string_to_array(split_part($text, ',', 3), ' '))) >= 0", [ 'mine,public.site_rule(bigint),submit start' ], 80, also => '42|3F|0A' ],
 	[ 'actor', "SELECT set_config('changemgmt.actor', $text, true) IS NOT NULL AND changemgmt.acting_person() = coalesce(nullif($text, ''), session_user) AND (changemgmt.create_change('x')).id > 0", [ 'ann', 'ben' ], 60 ],
+	[ 'verify_checkpoint', "SELECT count(*) >= 0 FROM changemgmt.verify_checkpoint($text)", [ '1', '0' x 64, 'ab' x 32 ], 60 ],
 	[ 'verify_ledger', "SELECT count(*) = 0 FROM changemgmt.verify_ledger($text, 1)", [ 'change', 'model' ], 40 ],
 );
 
@@ -259,6 +260,7 @@ SELECT changemgmt.add_ci('db'), changemgmt.add_ci('web');
 SET changemgmt.actor = 'ann';
 SELECT changemgmt.create_change('subject', model => 'normal', attributes => '{"a": {"b": 1}}');
 SELECT changemgmt.confirm_cause('INC-1', 1);
+SELECT changemgmt.ledger_checkpoint();
 CREATE TABLE public.subject AS SELECT changemgmt.change_number(1) AS number;
 CREATE FUNCTION public.site_rule(bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
 
