@@ -87,6 +87,9 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('team_id', 'changemgmt.team_id(''dba'')'),
 	('verify_ledger', 'changemgmt.verify_ledger(''change'', {draft})'),
 	('verify_checkpoint', 'changemgmt.verify_checkpoint(root) FROM (VALUES (''{root}'')) AS v (root)'),
+	('change_as_of', 'changemgmt.change_as_of({voted})'),
+	('change_document', 'changemgmt.change_document({voted})'),
+	('what_the_board_saw', 'changemgmt.what_the_board_saw({voted})'),
 	('why_not', 'changemgmt.why_not({draft})')) AS v (subject, call);
 
 -- Functions that do something
