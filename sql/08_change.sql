@@ -536,14 +536,16 @@ COMMENT ON FUNCTION changemgmt.hidden_changes() IS
 ALTER TABLE changemgmt.ledger ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.ledger
-	USING (subject_kind <> 'change'
-		   OR subject_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (subject_kind NOT IN ('change', 'incident_cause')
+		   OR subject_kind = 'change'
+			  AND subject_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
 -- since 1.1
 ALTER TABLE changemgmt.ledger_checkpoint_head ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.ledger_checkpoint_head
-	USING (subject_kind <> 'change'
-		   OR subject_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (subject_kind NOT IN ('change', 'incident_cause')
+		   OR subject_kind = 'change'
+			  AND subject_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
 -- since 1.1
 ALTER TABLE changemgmt.change ENABLE ROW LEVEL SECURITY;
 -- since 1.1
@@ -578,7 +580,9 @@ CREATE POLICY visible ON changemgmt.change_comment
 ALTER TABLE changemgmt.change_link ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.change_link
-	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[])
+		   AND (target_change_id IS NULL
+				OR target_change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[])));
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.change', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.change_id_seq', '');

@@ -181,6 +181,11 @@ ALTER TABLE changemgmt.incident_cause ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.incident_cause
 	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+-- beside the policy visible, which leaves them out
+-- since 1.1
+CREATE POLICY visible_cause ON changemgmt.ledger
+	USING (subject_kind = 'incident_cause'
+		   AND subject_id IN (SELECT c.id FROM changemgmt.incident_cause AS c));
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.incident', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.incident_id_seq', '');

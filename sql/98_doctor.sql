@@ -253,7 +253,7 @@ BEGIN ATOMIC
 		SELECT 21, 'note', t.name, format('policy %I is the site''s: it is not in a dump', p.polname),
 			   'Keep its definition where it can be created again after a restore.'
 		FROM our_table AS t JOIN pg_policy AS p ON p.polrelid = t.oid
-		WHERE NOT (t.row_security AND p.polname = 'visible')
+		WHERE NOT (t.row_security AND p.polname IN ('visible', 'visible_cause'))
 		UNION ALL
 		SELECT 21, 'note', t.name,
 			   format('has %s constraints, %s of them the site''s: those are not in a dump', k.n, k.n - t.constraints),

@@ -537,6 +537,7 @@ replay_find(const char *source, const char *source_key, const bytea *digest,
 	};
 	Datum		arguments[2];
 	bool		isnull;
+	bool		visible;
 	bytea	   *stored;
 
 	arguments[0] = CStringGetTextDatum(source);
@@ -549,13 +550,18 @@ replay_find(const char *source, const char *source_key, const bytea *digest,
 	if (isnull || VARSIZE_ANY_EXHDR(stored) != VARSIZE_ANY_EXHDR(digest) ||
 		memcmp(VARDATA_ANY(stored), VARDATA_ANY(digest),
 			   VARSIZE_ANY_EXHDR(digest)) != 0)
+	{
+		visible = change_is_visible(*change_id);
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_REPLAY_CONFLICT),
 				 errmsg("source \"%s\" has already sent \"%s\" with other content",
 						source, source_key),
-				 errdetail("It is %s.", change_number_text(*change_id)),
+				 visible ? errdetail("It is %s.", change_number_text(*change_id)) : 0,
+				 visible ?
 				 errhint("changemgmt.edit_change(" INT64_FORMAT ", ...) changes it; a new change needs a key of its own.",
-						 *change_id)));
+						 *change_id) :
+				 errhint("A new change needs a key of its own.")));
+	}
 	return true;
 }
 

@@ -586,6 +586,14 @@ lifecycle_judge(PG_FUNCTION_ARGS)
 							change_id_of(&first),
 							status_code(change_status(&first))),
 					 errhint("Only drafts can be deleted.")));
+		/* what hides its trail is the row */
+		if (change_bool(&first, confidential))
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
+					 errmsg("change " INT64_FORMAT " is not deleted: it is confidential",
+							change_id_of(&first)),
+					 errdetail("Its entries in the ledger stay, and would be for everybody."),
+					 errhint("changemgmt.cancel() ends it.")));
 		lifecycle_entry(&entry, VERB_NONE, &first, NULL);
 		ledger_entry_write(&entry);
 		SPI_finish();

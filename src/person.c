@@ -35,6 +35,7 @@ PG_FUNCTION_INFO_V1(board_id);
 /* GUC changemgmt.actor */
 static char *actor_setting = NULL;
 
+#define ACTOR_LENGTH_MAX 1000
 #define PERSON_CACHE_SLOTS 64	/* a power of two */
 
 typedef struct PersonCacheEntry
@@ -323,6 +324,16 @@ board_id(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(id);
 }
 
+/* It goes into each entry of the ledger and into messages. */
+static bool
+check_actor(char **newval, void **extra, GucSource source)
+{
+	if (strlen(*newval) <= ACTOR_LENGTH_MAX)
+		return true;
+	GUC_check_errdetail("A login has at most %d bytes.", ACTOR_LENGTH_MAX);
+	return false;
+}
+
 void
 person_init(void)
 {
@@ -340,5 +351,5 @@ person_init(void)
 							   "",
 							   PGC_SUSET,
 							   GUC_NOT_IN_SAMPLE,
-							   NULL, NULL, NULL);
+							   check_actor, NULL, NULL);
 }

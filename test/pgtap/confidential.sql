@@ -141,12 +141,43 @@ SET LOCAL ROLE regress_colleague;
 DECLARE opened CURSOR FOR SELECT title FROM changemgmt.change;
 DECLARE opened_fact CURSOR FOR SELECT title FROM changemgmt.change_fact;
 RESET ROLE;
+UPDATE changemgmt.change SET confidential = false WHERE id = :gone;
 DELETE FROM changemgmt.change WHERE id = :gone;
 UPDATE changemgmt.change SET title = 'Security update', confidential = false WHERE id = :public;
 SET LOCAL ROLE regress_colleague;
 SELECT results_eq('FETCH ALL FROM opened', ARRAY['Upgrade the wiki'], 'a cursor shows nothing of what was deleted or made public since');
 SELECT results_eq('FETCH ALL FROM opened_fact', ARRAY['Upgrade the wiki'], 'nor does one on a view');
 RESET ROLE;
+-- what its parts say elsewhere
+SET LOCAL ROLE regress_owner;
+SELECT id AS beside FROM changemgmt.create_change('Restart the gateway') \gset
+SELECT changemgmt.link_change(:beside, 'depends_on', target_change_id => :secret) \g /dev/null
+RESET ROLE;
+SELECT is(pg_temp.try('regress_colleague', format('SELECT count(*) FROM changemgmt.change_link WHERE change_id = %s', :beside)), '0',
+	'a link to it is hidden');
+SELECT is(pg_temp.try('regress_owner', format('SELECT count(*) FROM changemgmt.change_link WHERE change_id = %s', :beside)), '1', 'but to its owner');
+SELECT is(pg_temp.try('regress_colleague', $$SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'incident_cause'$$), '0',
+	'what it caused is not in the ledger either');
+SELECT is(pg_temp.try('regress_owner', $$SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'incident_cause'$$), '1', 'but for its owner');
+SELECT throws_ok(format('DELETE FROM changemgmt.change WHERE id = %s', :secret), 'MC006', NULL, 'it is not deleted, for its trail would be for all');
+SET LOCAL ROLE regress_owner;
+SELECT id AS sent FROM changemgmt.create_change('Sent', source => 'jira', source_key => 'SEC-7', confidential => true) \gset
+RESET ROLE;
+CREATE FUNCTION pg_temp.told(who text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+BEGIN
+	EXECUTE format('SET LOCAL ROLE %I', who);
+	EXECUTE statement;
+	RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws('|', sqlstate, sqlerrm, nullif(detail, ''), hint);
+END $$;
+SELECT is(pg_temp.told('regress_colleague', $$SELECT changemgmt.create_change('Other', source => 'jira', source_key => 'SEC-7')$$),
+	'MC009|source "jira" has already sent "SEC-7" with other content|A new change needs a key of its own.',
+	'a key that was used tells no number');
 
 -- counted for everybody
 UPDATE changemgmt.change SET confidential = false WHERE id = :open;

@@ -310,7 +310,9 @@ FROM (VALUES
 ) AS v(what, value, wanted);
 -- Very long ones, at the sizes of names and of pages
 SELECT is(left(pg_temp.value(repeat('x', n)), 70), left('MC003 | changemgmt.actor "' || repeat('x', n), 70), n || ' letters')
-FROM unnest(ARRAY[63, 64, 65, 8192, 100000]) AS n;
+FROM unnest(ARRAY[63, 64, 65, 1000]) AS n;
+SELECT matches(pg_temp.value(repeat('x', n)), '^22023', n || ' letters are no login')
+FROM unnest(ARRAY[1001, 8192, 100000]) AS n;
 SELECT changemgmt.add_person(repeat('ë', 500)) \g /dev/null
 SELECT is(pg_temp.value(repeat('ë', 500)), 'MC003 | "' || repeat('ë', 69) || ' | comments as ' || repeat('ë', 500), 'a person whose login is longer than a role''s name');
 SELECT is(pg_temp.after('SET ROLE regress_pool', $$SET LOCAL changemgmt.actor = dora, max$$), '22023', 'a list is no value');
