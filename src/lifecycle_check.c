@@ -535,7 +535,7 @@ static const Requirement engine_requirements[] = {
 void
 lifecycle_init(void)
 {
-	requirements_register(engine_requirements, lengthof(engine_requirements));
 	lifecycle_stamp_init();
 	change_part_register("change_waiver");
+	requirements_register(engine_requirements, lengthof(engine_requirements));
 }
