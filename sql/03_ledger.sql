@@ -51,7 +51,8 @@ CREATE TABLE changemgmt.load (
 	effective_role text NOT NULL,
 	client_address text,
 	application text,
-	loaded_at timestamptz NOT NULL
+	loaded_at timestamptz NOT NULL,
+	unchained_count bigint
 );
 COMMENT ON TABLE changemgmt.load IS
 	'History that came in by COPY: who brought how many rows into which table, when. Not dumped: a restore is a load of its own.';
@@ -59,6 +60,7 @@ COMMENT ON TABLE changemgmt.load IS
 COMMENT ON COLUMN changemgmt.load.id IS 'Key that no other database gives.';
 COMMENT ON COLUMN changemgmt.load.relation IS 'The table that the rows went into.';
 COMMENT ON COLUMN changemgmt.load.row_count IS 'How many rows the COPY brought.';
+COMMENT ON COLUMN changemgmt.load.unchained_count IS 'How many of them came without a chain in the ledger, so that this load is all that explains them.';
 COMMENT ON COLUMN changemgmt.load.session_role IS 'The role that logged in.';
 COMMENT ON COLUMN changemgmt.load.effective_role IS 'The role after SET ROLE.';
 COMMENT ON COLUMN changemgmt.load.client_address IS 'Address of the client; null for a local socket.';

@@ -538,51 +538,51 @@ ALTER TABLE changemgmt.ledger ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON changemgmt.ledger
 	USING (subject_kind NOT IN ('change', 'incident_cause')
 		   OR subject_kind = 'change'
-			  AND subject_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+			  AND subject_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- since 1.1
 ALTER TABLE changemgmt.ledger_checkpoint_head ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.ledger_checkpoint_head
 	USING (subject_kind NOT IN ('change', 'incident_cause')
 		   OR subject_kind = 'change'
-			  AND subject_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+			  AND subject_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- since 1.1
 ALTER TABLE changemgmt.change ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.change
-	USING (id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- since 1.1
 ALTER TABLE changemgmt.change_item ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.change_item
-	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- since 1.1
 ALTER TABLE changemgmt.change_risk ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.change_risk
-	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- since 1.1
 ALTER TABLE changemgmt.change_task ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.change_task
-	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- since 1.1
 ALTER TABLE changemgmt.change_check ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.change_check
-	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- since 1.1
 ALTER TABLE changemgmt.change_comment ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.change_comment
-	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- since 1.1
 ALTER TABLE changemgmt.change_link ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.change_link
-	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[])
+	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes()))
 		   AND (target_change_id IS NULL
-				OR target_change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[])));
+				OR target_change_id NOT IN (SELECT unnest(changemgmt.hidden_changes()))));
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.change', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.change_id_seq', '');

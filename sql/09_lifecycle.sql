@@ -693,7 +693,7 @@ COMMENT ON FUNCTION changemgmt.change_header(bigint) IS
 ALTER TABLE changemgmt.change_waiver ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.change_waiver
-	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.site_requirement', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.change_waiver', '');

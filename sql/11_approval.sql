@@ -255,7 +255,7 @@ COMMENT ON COLUMN changemgmt.cab_queue.age_hours IS 'Hours since then.';
 ALTER TABLE changemgmt.approval_vote ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.approval_vote
-	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.approval_vote', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.approval_vote_id_seq', '');

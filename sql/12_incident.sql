@@ -180,7 +180,7 @@ COMMENT ON FUNCTION changemgmt.confirm_cause(text, bigint, boolean) IS
 ALTER TABLE changemgmt.incident_cause ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.incident_cause
-	USING (change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]));
+	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- beside the policy visible, which leaves them out
 -- since 1.1
 CREATE POLICY visible_cause ON changemgmt.ledger

@@ -154,7 +154,7 @@ COMMENT ON VIEW changemgmt.metrics_fact IS
 CREATE VIEW changemgmt.change_fact WITH (security_barrier = true) AS
 	SELECT f.*
 	FROM changemgmt.metrics_fact AS f
-	WHERE f.change_id <> ALL ((SELECT changemgmt.hidden_changes())::bigint[]);
+	WHERE f.change_id NOT IN (SELECT unnest(changemgmt.hidden_changes()));
 COMMENT ON VIEW changemgmt.change_fact IS 'A row a change that one may see: its facts, and the verdicts that the metrics are made of. Durations are seconds, and null where something is missing or the end lies before the start.';
 COMMENT ON COLUMN changemgmt.change_fact.change_id IS 'Id of the change.';
 COMMENT ON COLUMN changemgmt.change_fact.number IS 'Number of the change, such as CHG0000042.';

@@ -319,7 +319,7 @@ part_stamp(PG_FUNCTION_ARGS)
 
 	if (ledger_is_history(trigdata))
 	{
-		ledger_count_history();
+		ledger_count_history(false);
 		return PointerGetDatum(trigdata->tg_trigtuple);
 	}
 

@@ -91,7 +91,7 @@ static const ShippedTable shipped[] = {
 	"ledger_checkpoint_root", false},
 	{"ledger_checkpoint_head", 5, 3, APPENDED,
 	"", true},
-	{"load", 8, 1, "ledger_guard ledger_guard_truncate",
+	{"load", 9, 1, "ledger_guard ledger_guard_truncate",
 	"", false},
 	{"person", 9, 5, RECORDED " " CACHED,
 	"", false},

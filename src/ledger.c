@@ -25,6 +25,7 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -52,7 +53,7 @@ PG_FUNCTION_INFO_V1(load_record);
 PG_FUNCTION_INFO_V1(truncate_guard);
 
 #define LEDGER_COLUMNS 17
-#define LOAD_COLUMNS 8
+#define LOAD_COLUMNS 9
 
 /* An identity with the strings behind it in the same allocation. */
 typedef struct KeptIdentity
@@ -72,6 +73,7 @@ static struct
 } door = {NULL, InvalidOid, InvalidOid};
 
 static int64 history_count = 0;
+static int64 unchained_count = 0;
 
 /* ------------------------------------------------------------- identity */
 
@@ -234,6 +236,38 @@ ledger_entry_seal(LedgerEntry *entry)
 {
 	entry->identity = ledger_identity();
 	ledger_entry_hash(entry, entry->hash);
+}
+
+void
+ledger_chain_end(const char *kind, int64 id, LedgerChainEnd *end)
+{
+	static KeptPlan last = {
+		"SELECT sequence, hash, row_digest, recorded_at FROM changemgmt.ledger"
+		" WHERE subject_kind OPERATOR(pg_catalog.=) $1"
+		" AND subject_id OPERATOR(pg_catalog.=) $2"
+		" ORDER BY sequence DESC LIMIT 1",
+		2, {TEXTOID, INT8OID}, NULL
+	};
+	Datum		arguments[2];
+	bool		isnull;
+
+	memset(end, 0, sizeof(LedgerChainEnd));
+	SPI_connect();
+	arguments[0] = CStringGetTextDatum(kind);
+	arguments[1] = Int64GetDatum(id);
+	kept_plan_execute(&last, arguments, NULL, 1);
+	if (SPI_processed > 0)
+	{
+		end->sequence = DatumGetInt64(spi_first_value(1, &isnull));
+		memcpy(end->hash,
+			   VARDATA_ANY(DatumGetByteaPP(spi_first_value(2, &isnull))),
+			   LEDGER_HASH_LENGTH);
+		memcpy(end->row_digest,
+			   VARDATA_ANY(DatumGetByteaPP(spi_first_value(3, &isnull))),
+			   LEDGER_HASH_LENGTH);
+		end->recorded_at = DatumGetTimestampTz(spi_first_value(4, &isnull));
+	}
+	SPI_finish();
 }
 
 /* --------------------------------------------------------------- writer */
@@ -506,9 +540,11 @@ ledger_is_history(TriggerData *trigdata)
 }
 
 void
-ledger_count_history(void)
+ledger_count_history(bool has_chain)
 {
 	history_count++;
+	if (!has_chain)
+		unchained_count++;
 }
 
 /*
@@ -531,7 +567,7 @@ ledger_guard(PG_FUNCTION_ARGS)
 		if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) && !is_load &&
 			ledger_is_history(trigdata))
 		{
-			ledger_count_history();
+			ledger_count_history(true);
 			return PointerGetDatum(trigdata->tg_trigtuple);
 		}
 		command = "INSERT";
@@ -579,7 +615,7 @@ load_record(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	if (TRIGGER_FIRED_BEFORE(trigdata->tg_event))
 	{
-		history_count = 0;
+		history_count = unchained_count = 0;
 		return PointerGetDatum(NULL);
 	}
 	if (history_count == 0)
@@ -595,7 +631,10 @@ load_record(PG_FUNCTION_ARGS)
 	ledger_put_text(values, nulls, 5, who->client_address);
 	ledger_put_text(values, nulls, 6, who->application);
 	values[7] = TimestampTzGetDatum(GetCurrentTimestamp());
-	append_row("load", LOAD_COLUMNS, values, nulls);
+	values[8] = Int64GetDatum(unchained_count);
+	/* the last column is not of version 1.0 */
+	append_row("load", LOAD_COLUMNS - !column_exists("load", "unchained_count"),
+			   values, nulls);
 	history_count = 0;
 	return PointerGetDatum(NULL);
 }

@@ -92,6 +92,18 @@ extern Datum ledger_read_value(Oid type, JsonbValue *value);
 /* Settings that the text of any value depends on, for AtEOXact_GUC(true, ...) */
 extern int	ledger_pin_settings(void);
 
+/* Where a chain ends: its last entry. */
+typedef struct LedgerChainEnd
+{
+	int64		sequence;		/* 0: there is no entry */
+	uint8		hash[LEDGER_HASH_LENGTH];
+	uint8		row_digest[LEDGER_HASH_LENGTH];
+	TimestampTz recorded_at;
+} LedgerChainEnd;
+
+/* Read it from the ledger, for who holds the subject's row locked. */
+extern void ledger_chain_end(const char *kind, int64 id, LedgerChainEnd *end);
+
 /* Fill identity and hash; all else must be there. */
 extern void ledger_entry_seal(LedgerEntry *entry);
 /* Store an entry that was sealed in this transaction. */
@@ -197,7 +209,7 @@ extern void ledger_root_parse(const char *text, uint8 *root);
  */
 extern bool ledger_is_history(TriggerData *trigdata);
 /* Count one row that came in this way (BEFORE ROW triggers call it). */
-extern void ledger_count_history(void);
+extern void ledger_count_history(bool has_chain);
 
 extern void ledger_init(void);
 extern void ledger_canonical_init(void);

@@ -14,7 +14,6 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -38,43 +37,22 @@ PG_FUNCTION_INFO_V1(ledger_record);
 static void
 chain_end(LedgerEntry *entry, Relation rel, HeapTuple old)
 {
-	static KeptPlan last = {
-		"SELECT sequence, hash, row_digest, recorded_at FROM changemgmt.ledger"
-		" WHERE subject_kind OPERATOR(pg_catalog.=) $1"
-		" AND subject_id OPERATOR(pg_catalog.=) $2"
-		" ORDER BY sequence DESC LIMIT 1",
-		2, {TEXTOID, INT8OID}, NULL
-	};
-	Datum		arguments[2];
-	Datum		value;
-	bool		isnull;
+	LedgerChainEnd end;
+	uint8		digest[LEDGER_HASH_LENGTH];
 
-	arguments[0] = CStringGetTextDatum(entry->subject_kind);
-	arguments[1] = Int64GetDatum(entry->subject_id);
-	kept_plan_execute(&last, arguments, NULL, 1);
-	value = spi_first_value(1, &isnull);
-	entry->sequence = isnull ? 1 : DatumGetInt64(value) + 1;
-	memset(entry->previous_hash, 0, LEDGER_HASH_LENGTH);
-	value = spi_first_value(2, &isnull);
-	if (isnull)
+	ledger_chain_end(entry->subject_kind, entry->subject_id, &end);
+	entry->sequence = end.sequence + 1;
+	memcpy(entry->previous_hash, end.hash, LEDGER_HASH_LENGTH);
+	if (old == NULL || end.recorded_at < GetCurrentStatementStartTimestamp())
 		return;
-	memcpy(entry->previous_hash, VARDATA_ANY(DatumGetByteaPP(value)),
-		   LEDGER_HASH_LENGTH);
-	if (old != NULL && DatumGetTimestampTz(spi_first_value(4, &isnull)) >=
-		GetCurrentStatementStartTimestamp())
-	{
-		uint8		digest[LEDGER_HASH_LENGTH];
-
-		ledger_row_digest(RelationGetDescr(rel), old, NULL, digest);
-		if (memcmp(VARDATA_ANY(DatumGetByteaPP(spi_first_value(3, &isnull))),
-				   digest, LEDGER_HASH_LENGTH) != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
-					 errmsg("a trigger of the site changed a row of \"%s\" before its trail was written",
-							RelationGetRelationName(rel)),
-					 errhint("Give it a name in lower case that sorts after \"record\"."),
-					 errtable(rel)));
-	}
+	ledger_row_digest(RelationGetDescr(rel), old, NULL, digest);
+	if (memcmp(end.row_digest, digest, LEDGER_HASH_LENGTH) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+				 errmsg("a trigger of the site changed a row of \"%s\" before its trail was written",
+						RelationGetRelationName(rel)),
+				 errhint("Give it a name in lower case that sorts after \"record\"."),
+				 errtable(rel)));
 }
 
 /*
@@ -164,7 +142,7 @@ ledger_record(PG_FUNCTION_ARGS)
 
 	if (ledger_is_history(trigdata))
 	{
-		ledger_count_history();
+		ledger_count_history(false);
 		return PointerGetDatum(NULL);
 	}
 

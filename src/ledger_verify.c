@@ -438,8 +438,10 @@ verify_unchained(ReturnSetInfo *result, Subject *subject,
 	bool		has_heads = subject->sequence_attnum != InvalidAttrNumber;
 	bool		isnull;
 	int64		headed;
-	int64		born_elsewhere;
+	int64		unchained;		/* rows that no chain tells of */
+	int64		born_elsewhere; /* and those whose chain begins later */
 	int64		loaded;
+	int64		loaded_unchained;
 	char	   *sql;
 
 	/* of one subject alone it can't be said whether a COPY brought it */
@@ -454,23 +456,34 @@ verify_unchained(ReturnSetInfo *result, Subject *subject,
 				   "pg_catalog.count(*) FILTER (WHERE %s), "
 				   "(SELECT COALESCE(pg_catalog.sum(row_count), 0)::pg_catalog.int8 "
 				   "FROM changemgmt.load "
+				   "WHERE relation OPERATOR(pg_catalog.=) $1), "
+				   "(SELECT COALESCE(pg_catalog.sum(%s), 0)::pg_catalog.int8 "
+				   "FROM changemgmt.load "
 				   "WHERE relation OPERATOR(pg_catalog.=) $1) "
 				   "FROM changemgmt.%s s",
 				   has_heads ? "s.ledger_sequence OPERATOR(pg_catalog.>) 0 OR s.ledger_head IS NOT NULL" : "false",
 				   has_heads ? "s.ledger_sequence OPERATOR(pg_catalog.=) 0" : "true",
+				   column_exists("load", "unchained_count") ?
+				   "COALESCE(unchained_count, row_count)" : "row_count",
 				   quote_identifier(subject->kind));
 	if (SPI_execute_plan(prepare(sql, 1, types), arguments, NULL, true, 0) < 0)
 		elog(ERROR, "could not read changemgmt.%s", subject->kind);
 	headed = DatumGetInt64(spi_first_value(1, &isnull));
-	born_elsewhere = subject->born_elsewhere +
-		DatumGetInt64(spi_first_value(2, &isnull)) -
+	unchained = DatumGetInt64(spi_first_value(2, &isnull)) -
 		(has_heads ? 0 : subject->chained);
+	born_elsewhere = subject->born_elsewhere + unchained;
+	loaded_unchained = DatumGetInt64(spi_first_value(4, &isnull));
 	loaded = DatumGetInt64(spi_first_value(3, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 
 	if (headed > subject->headed)
 		verify_headed(result, subject, arguments, nulls);
-	if (born_elsewhere > loaded)
+	if (unchained > loaded_unchained)
+		report(result, subject->kind, NULL, NULL,
+			   psprintf("of " INT64_FORMAT " rows whose creation is not in the ledger only "
+						INT64_FORMAT " came in by COPY",
+						unchained, loaded_unchained));
+	else if (born_elsewhere > loaded)
 		report(result, subject->kind, NULL, NULL,
 			   psprintf("of " INT64_FORMAT " rows whose creation is not in the ledger only "
 						INT64_FORMAT " came in by COPY",

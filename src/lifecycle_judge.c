@@ -461,6 +461,12 @@ judge_insert(const Transition *t)
 		if (!good)
 			kept_by_engine(row, i, "The extension keeps it; leave the column out.");
 	}
+	if (change_int64(row, ledger_sequence) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
+				 errmsg("%s was another change, which is not there any more",
+						change_number_text(change_id_of(row))),
+				 errhint("Leave the id out.")));
 	if (!change_is_null(row, source_digest) && change_is_null(row, source))
 		kept_by_engine(row, CH_source_digest,
 					   "It is computed of what another system sent.");

@@ -104,6 +104,32 @@ lifecycle_verb(const ChangeModel *model, const ChangeRow *old,
 	return VERB_EDIT;
 }
 
+/*
+ * The end of the chain that the next entry goes on from.  The row says where it
+ * is; a new row and one of history don't, and their id may have been that of
+ * another, whose deletion is the end.
+ */
+static void
+chain_end(const ChangeRow *old, int64 id, LedgerChainEnd *end)
+{
+	bytea	   *head;
+
+	if (old == NULL || change_int64(old, ledger_sequence) == 0 ||
+		change_is_null(old, ledger_head))
+	{
+		ledger_chain_end("change", id, end);
+		return;
+	}
+	head = DatumGetByteaPP(old->value[CH_ledger_head]);
+	if (VARSIZE_ANY_EXHDR(head) != LEDGER_HASH_LENGTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("ledger head of change " INT64_FORMAT " is not a hash",
+						id)));
+	end->sequence = change_int64(old, ledger_sequence);
+	memcpy(end->hash, VARDATA_ANY(head), LEDGER_HASH_LENGTH);
+}
+
 void
 lifecycle_entry(LedgerEntry *entry, Verb verb, const ChangeRow *old,
 				const ChangeRow *new)
@@ -111,12 +137,15 @@ lifecycle_entry(LedgerEntry *entry, Verb verb, const ChangeRow *old,
 	const ChangeRow *row = new ? new : old;
 	JsonbParseState *state = NULL;
 	JsonbValue *changed;
+	LedgerChainEnd end;
 	bool		parts = old && new && parts_touched_of(new);
 
 	memset(entry, 0, sizeof(LedgerEntry));
 	entry->subject_kind = "change";
 	entry->subject_id = change_id_of(row);
-	entry->sequence = (old ? change_int64(old, ledger_sequence) : 0) + 1;
+	chain_end(old, entry->subject_id, &end);
+	entry->sequence = end.sequence + 1;
+	memcpy(entry->previous_hash, end.hash, LEDGER_HASH_LENGTH);
 	entry->event = old == NULL ? "create" : new == NULL ? "delete" :
 		parts && verb == VERB_EDIT ? "parts" : verb_name(verb);
 	if (old)
@@ -151,17 +180,6 @@ lifecycle_entry(LedgerEntry *entry, Verb verb, const ChangeRow *old,
 		entry->reason = change_text(new, override_reason);
 	ledger_row_digest(row->desc, row->tuple, change_ledger_skip(),
 					  entry->row_digest);
-	if (old && !change_is_null(old, ledger_head))
-	{
-		bytea	   *head = DatumGetByteaPP(old->value[CH_ledger_head]);
-
-		if (VARSIZE_ANY_EXHDR(head) != LEDGER_HASH_LENGTH)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("ledger head of change " INT64_FORMAT " is not a hash",
-							entry->subject_id)));
-		memcpy(entry->previous_hash, VARDATA_ANY(head), LEDGER_HASH_LENGTH);
-	}
 	ledger_entry_seal(entry);
 }
 
@@ -402,14 +420,15 @@ static void
 stamp_head(Verb verb, const ChangeRow *old, ChangeRow *new)
 {
 	LedgerEntry entry;
+	LedgerChainEnd end;
 	bytea	   *head = palloc0(VARHDRSZ + LEDGER_HASH_LENGTH);
 	Datum		room;
 	bool		isnull;
 
 	SET_VARSIZE(head, VARHDRSZ + LEDGER_HASH_LENGTH);
 	SET(new, ledger_head, PointerGetDatum(head));
-	SET(new, ledger_sequence,
-		Int64GetDatum((old ? change_int64(old, ledger_sequence) : 0) + 1));
+	chain_end(old, change_id_of(new), &end);
+	SET(new, ledger_sequence, Int64GetDatum(end.sequence + 1));
 	new->tuple = change_row_form(new);
 	lifecycle_entry(&entry, verb, old, new);
 	Assert(entry.sequence == change_int64(new, ledger_sequence));
@@ -540,7 +559,14 @@ lifecycle_stamp(PG_FUNCTION_ARGS)
 
 	if (ledger_is_history(trigdata))
 	{
-		ledger_count_history();
+		bool		isnull;
+		Datum		sequence = heap_getattr(trigdata->tg_trigtuple,
+											SPI_fnumber(RelationGetDescr(trigdata->tg_relation),
+														"ledger_sequence"),
+											RelationGetDescr(trigdata->tg_relation),
+											&isnull);
+
+		ledger_count_history(!isnull && DatumGetInt64(sequence) > 0);
 		return PointerGetDatum(trigdata->tg_trigtuple);
 	}
 

@@ -480,6 +480,13 @@ END
 $$;
 SELECT is(pg_temp.found(format(sql, :running, :waiting)), who, format('found by %s: %s', who, sql)) FROM (VALUES
 	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change SET title = ''forged'' WHERE id = %1$s', 'ledger'),
+	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change_risk SET impact = ''high'' WHERE change_id = %1$s', 'ledger'),
+	('SET LOCAL session_replication_role = replica; DELETE FROM changemgmt.change_risk WHERE change_id = %1$s', 'ledger'),
+	('SET LOCAL session_replication_role = replica; INSERT INTO changemgmt.change_comment (change_id, body) VALUES (%1$s, ''forged'')', 'ledger'),
+	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change_comment SET body = ''forged''', 'ledger'),
+	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change_comment SET change_id = %2$s WHERE change_id = %1$s', 'ledger'),
+	('SET LOCAL session_replication_role = replica; INSERT INTO changemgmt.approval_vote (change_id, round, person_id, decision, plan_revision, seal)
+		SELECT id, approval_round, owner_id, ''approved'', plan_revision, sha256('''') FROM changemgmt.change WHERE id = %2$s', 'ledger'),
 	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change SET ledger_head = sha256(''x'') WHERE id = %1$s', 'ledger'),
 	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change SET ledger_sequence = ledger_sequence - 1 WHERE id = %1$s', 'ledger'),
 	('SET LOCAL session_replication_role = replica; UPDATE changemgmt.change SET ledger_sequence = 0, ledger_head = NULL WHERE id = %1$s', 'ledger'),

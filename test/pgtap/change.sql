@@ -524,6 +524,7 @@ DELETE FROM changemgmt.change_task;
 DELETE FROM changemgmt.change_check;
 DELETE FROM changemgmt.change_comment;
 DELETE FROM changemgmt.change_link;
+UPDATE changemgmt.change SET confidential = false;
 DELETE FROM changemgmt.change WHERE copied_from_id IS NOT NULL;
 DELETE FROM changemgmt.change;
 SELECT is_empty('SELECT * FROM changemgmt.request_queue', 'an empty queue');

@@ -176,5 +176,42 @@ SELECT results_eq($$SELECT * FROM pg_temp.trail('team', 4711)$$,
 	$$VALUES ('edit', '{"name": ["old team", "new team"]}'::jsonb)$$, 'from then on its trail is kept');
 SELECT is_empty($$SELECT * FROM changemgmt.verify_ledger('team')$$, 'and whole');
 
+-- A wrong import, taken out and brought again: its chain goes on
+
+COPY changemgmt.change (id, title) FROM stdin;
+770001	first import
+\.
+DELETE FROM changemgmt.change WHERE id = 770001;
+COPY changemgmt.change (id, title) FROM stdin;
+770001	second import
+\.
+UPDATE changemgmt.change SET title = 'edited' WHERE id = 770001;
+SELECT results_eq($$SELECT sequence, event FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = 770001 ORDER BY 1$$,
+	$$VALUES (1::bigint, 'delete'), (2, 'edit')$$, 'an id that comes back by COPY goes on in its chain');
+SELECT is_empty($$SELECT * FROM changemgmt.verify_ledger('change', 770001)$$, 'which is whole');
+DELETE FROM changemgmt.change WHERE id = 770001;
+SELECT throws_ok('INSERT INTO changemgmt.change (id, title) VALUES (770001, ''again'')', 'MC006', NULL, 'a new change takes no id that was used');
+
+-- A load of rows that have a chain explains no row without one
+
+SELECT id AS kept FROM changemgmt.create_change('kept') \gset
+CREATE TEMP TABLE saved AS SELECT * FROM changemgmt.change WHERE id = :kept;
+SET LOCAL session_replication_role = replica;
+DELETE FROM changemgmt.change WHERE id = :kept;
+SET LOCAL session_replication_role = origin;
+\copy saved TO 'saved_change.copy'
+\copy changemgmt.change FROM 'saved_change.copy'
+\! rm -f saved_change.copy
+SELECT results_eq($$SELECT row_count, unchained_count FROM changemgmt.load WHERE relation = 'change' ORDER BY loaded_at DESC LIMIT 1$$,
+	$$VALUES (1::bigint, 0::bigint)$$, 'a row that comes with its chain is told apart');
+SELECT is_empty($$SELECT * FROM changemgmt.verify_ledger('change')$$, 'and whole');
+SET LOCAL session_replication_role = replica;
+INSERT INTO changemgmt.change (id, title) VALUES (770002, 'forged');
+INSERT INTO changemgmt.change (id, title) VALUES (770003, 'forged');
+INSERT INTO changemgmt.change (id, title) VALUES (770004, 'forged');
+SET LOCAL session_replication_role = origin;
+SELECT results_eq($$SELECT problem FROM changemgmt.verify_ledger('change')$$,
+	$$VALUES ('of 3 rows whose creation is not in the ledger only 2 came in by COPY')$$, 'so that forged rows show beside restored ones');
+
 SELECT * FROM finish();
 ROLLBACK;
