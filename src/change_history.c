@@ -309,9 +309,9 @@ column_of(TupleDesc desc, const char *name, int length)
 	{
 		const char *column = NameStr(TupleDescAttr(desc, i)->attname);
 
-		if (!TupleDescAttr(desc, i)->attisdropped &&
-			strlen(column) == (size_t) length &&
-			memcmp(column, name, length) == 0)
+		if (length > 0 && length < NAMEDATALEN && column[0] == name[0] &&
+			strncmp(column, name, length) == 0 && column[length] == '\0' &&
+			!TupleDescAttr(desc, i)->attisdropped)
 			return i;
 	}
 	return -1;

@@ -30,6 +30,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "change.h"
 #include "change_history.h"
 #include "compat.h"
 #include "jsonb_push.h"
@@ -529,6 +530,18 @@ row_push(JsonbParseState **state, Jsonb *row, TupleDesc desc)
 	pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
 
+/* A link to a change that who is acting may not see does not show. */
+static bool
+row_is_visible(PartRow *row)
+{
+	int64		target;
+
+	if (strcmp(change_part_tables[row->key.table], "change_link") != 0 ||
+		!parts_recorded_id(&row->row->root, "target_change_id", &target))
+		return true;
+	return change_is_visible(target);
+}
+
 void
 parts_push(JsonbParseState **state, PartsState *parts)
 {
@@ -557,7 +570,8 @@ parts_push(JsonbParseState **state, PartsState *parts)
 		for (; next < count && rows[next]->key.table == table; next++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			row_push(state, rows[next]->row, desc);
+			if (row_is_visible(rows[next]))
+				row_push(state, rows[next]->row, desc);
 		}
 		pushJsonbValue(state, WJB_END_ARRAY, NULL);
 	}

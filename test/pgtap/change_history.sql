@@ -342,6 +342,8 @@ CREATE ROLE regress_viewer;
 SELECT changemgmt.grant_role('regress_viewer', 'viewer') \g /dev/null
 SELECT id AS secret FROM changemgmt.create_change('Open at first') \gset
 UPDATE changemgmt.change SET confidential = true WHERE id = :secret;
+SELECT changemgmt.link_change(:walked, 'other', target_change_id => :secret), changemgmt.link_change(:walked, 'other', target_change_id => :long) \g /dev/null
+SELECT is(jsonb_array_length(changemgmt.change_document(:walked) -> 'change_link'), 3, 'who sees all sees each link');
 CREATE FUNCTION pg_temp.sentence(change_id bigint, function text) RETURNS text LANGUAGE sql AS
 	$$ SELECT pg_temp.refusal(format('SELECT changemgmt.%s(%s)', function, change_id)) $$;
 SET LOCAL changemgmt.actor = '';
@@ -350,6 +352,8 @@ SELECT is(pg_temp.sentence(:secret, f), replace(pg_temp.sentence(-1, f), '-1', :
 FROM unnest('{change_as_of,change_document,what_the_board_saw}'::text[]) AS f;
 SELECT is((SELECT title FROM changemgmt.change_as_of(:walked)), 'Upgrade the database', 'others are seen');
 SELECT isnt(changemgmt.change_document(:walked), NULL, 'as documents, too');
+SELECT is(jsonb_path_query_array(changemgmt.change_document(:walked), '$.change_link[*].target_change_id'), jsonb_build_array(NULL, :long::bigint),
+	'without the link to what is hidden');
 RESET ROLE;
 SET LOCAL changemgmt.actor = 'otto';
 
