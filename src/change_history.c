@@ -279,6 +279,11 @@ history_next(ChangeHistory *history, HistoryEntry *entry)
 	if (memcmp(computed, entry->hash, LEDGER_HASH_LENGTH) != 0)
 		history_broken(history->change_id, entry->sequence,
 					   "Its hash does not fit its content.");
+	/* a NOT NULL can be dropped */
+	if (nulls[EN_EVENT] || nulls[EN_ACTOR] || nulls[EN_CHANGED] ||
+		nulls[EN_RECORDED_AT])
+		history_broken(history->change_id, entry->sequence,
+					   "It lacks what every entry has.");
 	if (history->sequence == -1)
 	{
 		/* the last of a row that is not there */

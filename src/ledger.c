@@ -238,6 +238,16 @@ ledger_entry_seal(LedgerEntry *entry)
 	ledger_entry_hash(entry, entry->hash);
 }
 
+/* What is no hash stays 32 zero bytes; constraints can be dropped. */
+static void
+copy_hash(Datum value, bool isnull, uint8 *hash)
+{
+	bytea	   *bytes = isnull ? NULL : DatumGetByteaPP(value);
+
+	if (bytes != NULL && VARSIZE_ANY_EXHDR(bytes) == LEDGER_HASH_LENGTH)
+		memcpy(hash, VARDATA_ANY(bytes), LEDGER_HASH_LENGTH);
+}
+
 void
 ledger_chain_end(const char *kind, int64 id, LedgerChainEnd *end)
 {
@@ -258,13 +268,13 @@ ledger_chain_end(const char *kind, int64 id, LedgerChainEnd *end)
 	kept_plan_execute(&last, arguments, NULL, 1);
 	if (SPI_processed > 0)
 	{
+		Datum		value;
+
 		end->sequence = DatumGetInt64(spi_first_value(1, &isnull));
-		memcpy(end->hash,
-			   VARDATA_ANY(DatumGetByteaPP(spi_first_value(2, &isnull))),
-			   LEDGER_HASH_LENGTH);
-		memcpy(end->row_digest,
-			   VARDATA_ANY(DatumGetByteaPP(spi_first_value(3, &isnull))),
-			   LEDGER_HASH_LENGTH);
+		value = spi_first_value(2, &isnull);
+		copy_hash(value, isnull, end->hash);
+		value = spi_first_value(3, &isnull);
+		copy_hash(value, isnull, end->row_digest);
 		end->recorded_at = DatumGetTimestampTz(spi_first_value(4, &isnull));
 	}
 	SPI_finish();

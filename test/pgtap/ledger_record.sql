@@ -194,6 +194,7 @@ SELECT throws_ok('INSERT INTO changemgmt.change (id, title) VALUES (770001, ''ag
 
 -- A load of rows that have a chain explains no row without one
 
+SELECT changemgmt.add_person(current_user::text) \g /dev/null
 SELECT id AS kept FROM changemgmt.create_change('kept') \gset
 CREATE TEMP TABLE saved AS SELECT * FROM changemgmt.change WHERE id = :kept;
 SET LOCAL session_replication_role = replica;
@@ -212,6 +213,26 @@ INSERT INTO changemgmt.change (id, title) VALUES (770004, 'forged');
 SET LOCAL session_replication_role = origin;
 SELECT results_eq($$SELECT problem FROM changemgmt.verify_ledger('change')$$,
 	$$VALUES ('of 3 rows whose creation is not in the ledger only 2 came in by COPY')$$, 'so that forged rows show beside restored ones');
+
+-- An entry that constraints and triggers no longer keep whole is no crash
+
+SELECT id AS maimed FROM changemgmt.create_change('maimed') \gset
+UPDATE changemgmt.change SET title = 'edited' WHERE id = :maimed;
+INSERT INTO changemgmt.team (name) VALUES ('maimed'), ('maimed too');
+SET LOCAL session_replication_role = replica;
+ALTER TABLE changemgmt.ledger ALTER hash DROP NOT NULL, ALTER row_digest DROP NOT NULL, ALTER actor DROP NOT NULL,
+	ALTER event DROP NOT NULL, ALTER changed DROP NOT NULL, ALTER recorded_at DROP NOT NULL, DROP CONSTRAINT ledger_hash_check;
+UPDATE changemgmt.ledger SET hash = NULL, row_digest = NULL
+WHERE subject_kind = 'team' AND subject_id = (SELECT id FROM changemgmt.team WHERE name = 'maimed');
+UPDATE changemgmt.ledger SET hash = '\x01'
+WHERE subject_kind = 'team' AND subject_id = (SELECT id FROM changemgmt.team WHERE name = 'maimed too');
+UPDATE changemgmt.ledger SET actor = NULL, event = NULL, changed = NULL, recorded_at = NULL WHERE subject_kind = 'change' AND subject_id = :maimed;
+SET LOCAL session_replication_role = origin;
+UPDATE changemgmt.team SET name = name || '!' WHERE name LIKE 'maimed%';
+SELECT results_eq($$SELECT problem FROM changemgmt.verify_ledger('team') ORDER BY subject_id, sequence, problem$$,
+	$$VALUES ('hash does not fit the content of the entry'), ('hash does not fit the content of the entry')$$,
+	'a chain goes on from an entry without a hash, and is reported');
+SELECT throws_ok(format('SELECT changemgmt.what_the_board_saw(%s)', :maimed), 'XX001', NULL, 'what was seen cannot be told from half an entry');
 
 SELECT * FROM finish();
 ROLLBACK;
