@@ -83,7 +83,7 @@ sub attempt
 # manner => [ how a session comes to it, what is before an attempt, what after ]
 my %manners = (
 	fresh => [ 'connect', "BEGIN;\nACTOR;", "ROLLBACK;\n" ],
-	cold => [ "SELECT public.alloc_forget() \\g /dev/null\n", "BEGIN;\nACTOR;", "ROLLBACK;\n" ],
+	cold => [ '', "SELECT public.alloc_forget() \\g /dev/null\nBEGIN;\nACTOR;", "ROLLBACK;\n" ],
 	warm => [ '', "BEGIN;\nACTOR;", "ROLLBACK;\n" ],
 	savepoint => [ "BEGIN;\nACTOR;", "SAVEPOINT a;\n", "ROLLBACK TO a;\n" ],
 );
