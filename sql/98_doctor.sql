@@ -166,6 +166,10 @@ BEGIN ATOMIC
 			   'RESET session_replication_role;'
 		WHERE current_setting('session_replication_role') = 'replica'
 		UNION ALL
+		SELECT 10, 'warning', 'event_triggers', 'this session fires no event trigger: it can drop the extension with all changes',
+			   'RESET event_triggers;'
+		WHERE current_setting('event_triggers', true) = 'off'
+		UNION ALL
 		SELECT 10, 'warning', 'changemgmt.allow_drop', 'this session can drop the extension with all changes',
 			   'RESET changemgmt.allow_drop;'
 		WHERE current_setting('changemgmt.allow_drop', true) = 'on'
@@ -176,7 +180,7 @@ BEGIN ATOMIC
 								(SELECT d.datname FROM pg_database AS d WHERE d.oid = s.setdatabase))),
 			   'ALTER ROLE or ALTER DATABASE ... RESET it.'
 		FROM pg_db_role_setting AS s CROSS JOIN LATERAL unnest(s.setconfig) AS c(setting)
-		WHERE split_part(c.setting, '=', 1) IN ('session_replication_role', 'changemgmt.actor', 'changemgmt.allow_drop')
+		WHERE split_part(c.setting, '=', 1) IN ('session_replication_role', 'event_triggers', 'changemgmt.actor', 'changemgmt.allow_drop')
 		UNION ALL
 		SELECT 11, 'warning', t.name,
 			   format('%s holds %s', CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
@@ -193,7 +197,7 @@ BEGIN ATOMIC
 			   format('REVOKE ALL ON FUNCTION %s FROM PUBLIC;', f.name)
 		FROM our_function AS f JOIN pg_proc AS p ON p.oid = f.oid
 		CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
-		WHERE a.grantee = 0
+		WHERE a.grantee = 0 AND p.proname <> 'hidden_changes'
 		UNION ALL
 		SELECT 11, 'warning', t.name, format('belongs to %s, the ledger to %s', t.relowner::regrole, o.oid::regrole),
 			   format('ALTER TABLE %s OWNER TO %s;', t.name, o.oid::regrole)

@@ -157,9 +157,12 @@ part_set(HeapTuple tuple, TupleDesc desc, const char *column, Datum value,
 	return heap_modify_tuple_by_cols(tuple, desc, 1, &attnum, &value, &isnull);
 }
 
-/* Lock the change of a part until the transaction ends; its status. */
-static Status
-part_lock(int64 change_id)
+/*
+ * Lock the change of a part until the transaction ends, and tell its status;
+ * false where who is acting may not see it.
+ */
+static bool
+part_lock(int64 change_id, Status *status)
 {
 	static KeptPlan lock = {
 		"SELECT status, confidential FROM changemgmt.change"
@@ -169,21 +172,18 @@ part_lock(int64 change_id)
 	Datum		argument = Int64GetDatum(change_id);
 	bool		isnull;
 	Datum		value;
-	Status		status;
+	bool		visible;
 
 	SPI_connect();
 	kept_plan_execute(&lock, &argument, NULL, 0);
 	value = spi_first_value(1, &isnull);
-	if (!isnull && DatumGetBool(spi_first_value(2, &isnull)))
-		isnull = !change_is_visible(change_id);
 	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-				 errmsg("change " INT64_FORMAT " does not exist", change_id),
-				 errhint("changemgmt.create_change() creates changes; changemgmt.change_id() finds the id of a number.")));
-	status = status_from_datum(value);
+		change_unknown(change_id);
+	*status = status_from_datum(value);
+	visible = !DatumGetBool(spi_first_value(2, &isnull)) ||
+		change_is_visible(change_id);
 	SPI_finish();
-	return status;
+	return visible;
 }
 
 /* ----------------------------------------------------------------
@@ -316,6 +316,8 @@ part_stamp(PG_FUNCTION_ARGS)
 	int64		old_id = 0;
 	int64		new_id = 0;
 	Status		status = STATUS_DRAFT;
+	Status		ignored;
+	bool		visible = true;
 
 	if (ledger_is_history(trigdata))
 	{
@@ -340,11 +342,15 @@ part_stamp(PG_FUNCTION_ARGS)
 						trigdata->tg_relation);
 	/* a row that moves locks both changes, the lower id first */
 	if (old && (new == NULL || old_id <= new_id))
-		status = part_lock(old_id);
-	if (new && (old == NULL || new_id != old_id))
-		status = part_lock(new_id);
+		visible = part_lock(old_id, &status);
+	if (new && (old == NULL || new_id != old_id) &&
+		!part_lock(new_id, &status))
+		change_unknown(new_id);
 	if (old && new && old_id > new_id)
-		(void) part_lock(old_id);
+		visible = part_lock(old_id, &ignored);
+	/* a row of a change that one may not see is not there */
+	if (!visible)
+		return PointerGetDatum(NULL);
 
 	if (new)
 	{

@@ -90,6 +90,10 @@ check_affects(Datum affects)
 	bool	   *isnull;
 	int			count;
 
+	if (ARR_NDIM(DatumGetArrayTypeP(affects)) > 1 ||
+		(ARR_NDIM(DatumGetArrayTypeP(affects)) == 1 &&
+		 ARR_LBOUND(DatumGetArrayTypeP(affects))[0] != 1))
+		malformed(CH_affects, "is no plain list");
 	deconstruct_array(DatumGetArrayTypeP(affects), TEXTOID, -1, false,
 					  TYPALIGN_INT, &elements, &isnull, &count);
 	for (int i = 0; i < count; i++)

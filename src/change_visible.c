@@ -72,9 +72,9 @@ sees_everything(void)
 bool
 change_is_visible(int64 change_id)
 {
-	static KeptPlan hidden = {
+	static KeptPlan visible = {
 		"SELECT FROM changemgmt.change AS c"
-		" WHERE c.id OPERATOR(pg_catalog.=) $2 AND" HIDDEN,
+		" WHERE c.id OPERATOR(pg_catalog.=) $2 AND NOT (" HIDDEN ")",
 		2, {INT8OID, INT8OID}, NULL
 	};
 	Datum		arguments[2];
@@ -85,10 +85,10 @@ change_is_visible(int64 change_id)
 	arguments[0] = Int64GetDatum(actor_person());
 	arguments[1] = Int64GetDatum(change_id);
 	SPI_connect();
-	kept_plan_execute(&hidden, arguments, NULL, 1);
+	kept_plan_execute(&visible, arguments, NULL, 1);
 	found = SPI_processed > 0;
 	SPI_finish();
-	return !found;
+	return found;
 }
 
 /*

@@ -148,7 +148,7 @@ SELECT is((SELECT changed ? 'plan_revision' FROM changemgmt.ledger WHERE subject
 -- no such change
 
 SELECT is(pg_temp.refusal(sql),
-	'MC008 | change -1 does not exist | changemgmt.create_change() creates changes; changemgmt.change_id() finds the id of a number.',
+	'MC008 | change -1 does not exist | SELECT change_id, number, title FROM changemgmt.change_fact lists the changes there are.',
 	sql)
 FROM unnest(ARRAY[
 	$$SELECT changemgmt.add_item(-1, 'db1')$$, $$SELECT changemgmt.add_risk(-1, 'r', 'low', 'low')$$,

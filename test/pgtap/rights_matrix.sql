@@ -73,7 +73,6 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('duty_rights', 'changemgmt.duty_rights()'),
 	('earliest_start', 'changemgmt.earliest_start({planned})'),
 	('field_class', 'changemgmt.field_class()'),
-	('hidden_changes', 'changemgmt.hidden_changes()'),
 	('library_version', 'changemgmt.library_version()'),
 	('merkle_root', 'changemgmt.merkle_root(ARRAY[sha256('''')])'),
 	('next_steps', 'changemgmt.next_steps({draft})'),
@@ -173,6 +172,8 @@ SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM 
 	'cache_invalidate', 'site_setting_check', 'ledger_guard', 'load_record', 'ledger_record', 'truncate_guard', 'model_guard',
 	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'site_requirement_check',
 	'waiver_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge']) AS name;
+-- the policies of the tables call it, for whoever reads
+INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok');
 INSERT INTO matrix (subject, statement, cells) VALUES ('drop_guard', 'SELECT changemgmt.drop_guard()', '- - - - - - - 39P03');
 
 -- The rules: what the duty gives, and the person is refused
@@ -617,12 +618,14 @@ FROM matrix WHERE kind NOT LIKE 'COPY%' GROUP BY kind ORDER BY kind;
 -- PUBLIC
 -- ----------------------------------------------------------------
 
--- what PUBLIC may execute, read, write or use of the extension's, and in its schema: nothing
+-- what PUBLIC may execute, read, write or use of the extension's, and in its schema
 CREATE TEMP TABLE public_may (object text, privilege text);
 INSERT INTO public_may VALUES
 	-- types can be named by everybody
 	('changemgmt.rate', 'USAGE'), ('changemgmt.approval_count', 'USAGE'), ('changemgmt.change_state', 'USAGE'),
-	('changemgmt.next_step', 'USAGE'), ('changemgmt.unmet_requirement', 'USAGE');
+	('changemgmt.next_step', 'USAGE'), ('changemgmt.unmet_requirement', 'USAGE'),
+	-- the policies call it for whoever reads
+	('changemgmt.hidden_changes()', 'EXECUTE');
 CREATE FUNCTION pg_temp.acl() RETURNS TABLE (object text, privilege text) LANGUAGE sql AS $$
 	SELECT o.object, a.privilege_type
 	FROM (SELECT oid::regprocedure::text, coalesce(proacl, acldefault('f', proowner)), pronamespace, oid, 'pg_proc'::regclass FROM pg_proc

@@ -16,7 +16,7 @@ UPDATE changemgmt.ledger SET actor = 'x';
 DELETE FROM changemgmt.ledger;
 TRUNCATE changemgmt.ledger;
 DELETE FROM changemgmt.load;
-COPY changemgmt.load FROM stdin;
+COPY changemgmt.load (id, relation, row_count, session_role, effective_role, client_address, application, loaded_at) FROM stdin;
 a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11	change	1	a	a	\N	\N	2026-01-01
 \.
 COPY (INSERT INTO changemgmt.ledger SELECT * FROM changemgmt.ledger RETURNING 1) TO stdout;
