@@ -778,12 +778,15 @@ parts_verify(ReturnSetInfo *result, Datum *arguments, const char *nulls)
 			int64		sequence = DatumGetInt64(heap_getattr(entries.tuple, 2,
 															  entries.desc,
 															  &isnull));
-			Jsonb	   *changed = DatumGetJsonbP(heap_getattr(entries.tuple, 3,
-															  entries.desc,
-															  &isnull));
+			Datum		value = heap_getattr(entries.tuple, 3, entries.desc,
+											 &isnull);
+			Jsonb	   *changed = DatumGetJsonbP(value);
 
 			CHECK_FOR_INTERRUPTS();
 			parts_undo(parts, sequence, changed);
+			/* there are as many as the ledger is long */
+			if ((Pointer) changed != DatumGetPointer(value))
+				pfree(changed);
 		}
 		verify_left(parts, readers, &v);
 	}
