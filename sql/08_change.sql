@@ -217,6 +217,12 @@ CREATE INDEX change_actual_end_idx ON changemgmt.change (actual_end)
 CREATE INDEX change_incident_id_idx ON changemgmt.change (incident_id)
 	WHERE incident_id IS NOT NULL;
 
+CREATE FUNCTION changemgmt.hidden_changes() RETURNS bigint[]
+	LANGUAGE C STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'hidden_changes';
+COMMENT ON FUNCTION changemgmt.hidden_changes() IS
+	'Ids of the confidential changes that who is acting has nothing to do with: the policies of change, its parts and the ledger hide them. Empty for the owner, superusers and roles with BYPASSRLS.';
+
 -- since 1.1
 CREATE INDEX change_confidential_idx ON changemgmt.change (id)
 	WHERE confidential;
@@ -526,12 +532,6 @@ CREATE INDEX change_link_target_change_id_idx
 -- Who sees what. A function of the id alone, executed once a query: functions
 -- of a row would be called for each, and their reading would be their own.
 
-CREATE FUNCTION changemgmt.hidden_changes() RETURNS bigint[]
-	LANGUAGE C STABLE PARALLEL RESTRICTED
-	AS 'MODULE_PATHNAME', 'hidden_changes';
-COMMENT ON FUNCTION changemgmt.hidden_changes() IS
-	'Ids of the confidential changes that who is acting has nothing to do with: the policies of change, its parts and the ledger hide them. Empty for the owner, superusers and roles with BYPASSRLS.';
-
 -- since 1.1
 ALTER TABLE changemgmt.ledger ENABLE ROW LEVEL SECURITY;
 -- since 1.1
@@ -701,7 +701,8 @@ BEGIN ATOMIC
 	UPDATE changemgmt.change_task SET status = 'done', status_reason = NULL
 	WHERE id = complete_task.task_id AND status <> 'done';
 	SELECT status = 'done' FROM changemgmt.change_task
-	WHERE id = complete_task.task_id;
+	WHERE id = complete_task.task_id
+	  AND change_id NOT IN (SELECT unnest(changemgmt.hidden_changes()));
 END;
 COMMENT ON FUNCTION changemgmt.complete_task(bigint) IS
 	'Marks a task done, by who acts. Null for an unknown task. Errors: MC001 where it is not the time for it.';
@@ -719,7 +720,8 @@ BEGIN ATOMIC
 	WHERE id = skip_task.task_id
 	  AND (status, coalesce(status_reason, '')) <> ('skipped', coalesce(skip_task.reason, ''));
 	SELECT status = 'skipped' FROM changemgmt.change_task
-	WHERE id = skip_task.task_id;
+	WHERE id = skip_task.task_id
+	  AND change_id NOT IN (SELECT unnest(changemgmt.hidden_changes()));
 END;
 COMMENT ON FUNCTION changemgmt.skip_task(bigint, text) IS
 	'Leaves a task out, with the reason. Null for an unknown task. Errors: MC001, MC008.';
@@ -755,7 +757,8 @@ BEGIN ATOMIC
 		checked_by_id = NULL, checked_at = record_check.at
 	WHERE id = record_check.check_id;
 	SELECT c.passed FROM changemgmt.change_check AS c
-	WHERE c.id = record_check.check_id;
+	WHERE c.id = record_check.check_id
+	  AND c.change_id NOT IN (SELECT unnest(changemgmt.hidden_changes()));
 END;
 COMMENT ON FUNCTION changemgmt.record_check(bigint, boolean, text, timestamptz) IS
 	'Records the latest result of a check, by who acts, now or at a time that is past. Null for an unknown check. Errors: MC001 where there is nothing to verify, MC008.';

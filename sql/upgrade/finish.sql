@@ -1,13 +1,15 @@
 -- The end of every upgrade.  REVOKE in an upgrade script takes all privileges
 -- of its object for the extension's own, those too that a site gave (duties),
--- and pg_dump would leave them out: only the owner's are the extension's.
+-- and pg_dump would leave them out: only the owner's are the extension's, and
+-- PUBLIC's, of which the script leaves nothing but its own.
 UPDATE pg_catalog.pg_init_privs AS i
 SET initprivs = ARRAY(
 	SELECT a.item
 	FROM pg_catalog.unnest(i.initprivs) WITH ORDINALITY AS a(item, place)
 	WHERE EXISTS (
 		SELECT FROM pg_catalog.aclexplode(ARRAY[a.item]) AS e
-		WHERE e.grantee OPERATOR(pg_catalog.=) e.grantor)
+		WHERE e.grantee OPERATOR(pg_catalog.=) e.grantor
+			OR e.grantee OPERATOR(pg_catalog.=) 0)
 	ORDER BY a.place)
 FROM pg_catalog.pg_depend AS d
 JOIN pg_catalog.pg_extension AS x ON x.oid OPERATOR(pg_catalog.=) d.refobjid

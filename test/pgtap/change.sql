@@ -1,7 +1,7 @@
 -- The record: creating, editing, copying, reading; numbers and the queue.
 
 BEGIN;
-SELECT plan(175);
+SELECT plan(176);
 
 -- who may set conditions is tested in lifecycle.sql
 ALTER TABLE changemgmt.change_task DISABLE TRIGGER condition_judge;
@@ -580,5 +580,7 @@ SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'the trail is whole'
 ROLLBACK TO queue;
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'and was before');
 
+SELECT matches(pg_temp.refusal($$INSERT INTO changemgmt.change (title, affects) VALUES ('x', '[0:1]={clients,business}')$$),
+	'^MC008.*affects.*no plain list', 'a list begins with its first element: the ledger could not tell another one');
 SELECT finish();
 ROLLBACK;

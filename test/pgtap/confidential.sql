@@ -130,8 +130,12 @@ SELECT is(pg_temp.try('regress_colleague', format('SELECT changemgmt.change_head
 SELECT is(pg_temp.try('regress_owner', format('SELECT title FROM changemgmt.change WHERE id = (changemgmt.change_state(%s)).id', :secret)),
 	'Close CVE-2026-1', 'while its owner is answered');
 SELECT is(pg_temp.try('regress_colleague', format('SELECT changemgmt.complete_task(%s)', t.id)),
-	(changemgmt.complete_task(-1))::text, 'a task of it is as one that there is not')
+	NULL, 'a task of it is as one that there is not')
 FROM changemgmt.change_task AS t WHERE t.change_id = :secret;
+SELECT is(pg_temp.try('regress_colleague', format('SELECT changemgmt.record_check(%s, true)', k.id)), NULL, 'nor is a check')
+FROM changemgmt.change_check AS k WHERE k.change_id = :secret;
+SELECT is(pg_temp.try('regress_colleague', format('SELECT changemgmt.remove_risk(%s)', k.id)), 'false', 'nor a risk')
+FROM changemgmt.change_risk AS k WHERE k.change_id = :secret;
 
 -- a cursor goes on with what was hidden when it was opened
 SET LOCAL ROLE regress_author;
