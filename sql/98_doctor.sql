@@ -31,11 +31,28 @@ CREATE FUNCTION changemgmt.shipped_tables(
 COMMENT ON FUNCTION changemgmt.shipped_tables() IS
 	'The tables of the extension with what belongs to each: how many columns and constraints (but NOT NULL), the names of its triggers and of its indexes (but those of constraints), and whether it has row-level security.';
 
+CREATE FUNCTION changemgmt.shipped_triggers(
+	OUT relation text, OUT name text, OUT function text, OUT type integer,
+	OUT arguments text, OUT transition text, OUT enabled text)
+	RETURNS SETOF record
+	LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 150
+	AS 'MODULE_PATHNAME', 'shipped_triggers';
+COMMENT ON FUNCTION changemgmt.shipped_triggers() IS
+	'The triggers of the extension''s tables: the function that each calls, its type (events, level and time, as pg_trigger.tgtype), arguments, transition tables, and when it fires (as pg_trigger.tgenabled).';
+
+CREATE FUNCTION changemgmt.shipped_functions(OUT name text, OUT symbol text)
+	RETURNS SETOF record
+	LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 120
+	AS 'MODULE_PATHNAME', 'shipped_functions';
+COMMENT ON FUNCTION changemgmt.shipped_functions() IS
+	'The functions of the extension that are written in C, each with its symbol in the library.';
+
 CREATE FUNCTION changemgmt.doctor(
 	deep boolean DEFAULT false,
 	OUT severity text, OUT subject text, OUT problem text, OUT remedy text)
 	RETURNS SETOF record
 	LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
+	SET search_path = pg_catalog, pg_temp	-- names are told, and compared, with their schema
 BEGIN ATOMIC
 	WITH our_table AS MATERIALIZED (
 		SELECT s.relation, s.columns, s.constraints, s.row_security,
@@ -48,16 +65,32 @@ BEGIN ATOMIC
 		LEFT JOIN pg_class AS c
 			ON c.relnamespace = n.oid AND c.relname = s.relation AND c.relkind = 'r'
 	), our_trigger AS MATERIALIZED (
-		SELECT t.name, t.oid AS relid, e.tgname, g.oid, g.tgenabled,
+		SELECT t.name, e.name AS tgname, e.enabled AS expected, e.function,
+			   g.oid, g.tgenabled, p.oid::regprocedure AS called,
 			   p.pronamespace = r.relnamespace AS is_ours,
-			   CASE e.tgname WHEN 'cache_invalidate_replica' THEN 'R' ELSE 'O' END AS expected
-		FROM our_table AS t
-		CROSS JOIN LATERAL unnest(t.triggers) AS e(tgname)
+			   p.proname = e.function AS is_expected,
+			   g.tgtype = e.type AND g.tgqual IS NULL AND g.tgattr = ''::int2vector
+				   AND NOT g.tgdeferrable
+				   AND rtrim(replace(encode(g.tgargs, 'escape'), '\000', ' ')) = e.arguments
+				   AND concat_ws(' ', g.tgoldtable, g.tgnewtable) = e.transition AS is_same
+		FROM changemgmt.shipped_triggers() AS e
+		JOIN our_table AS t ON t.relation = e.relation
 		JOIN pg_class AS r ON r.oid = t.oid
-		LEFT JOIN pg_trigger AS g ON g.tgrelid = t.oid AND g.tgname = e.tgname
+		LEFT JOIN pg_trigger AS g ON g.tgrelid = t.oid AND g.tgname = e.name
 		LEFT JOIN pg_proc AS p ON p.oid = g.tgfoid
+	), our_policy AS MATERIALIZED (
+		SELECT t.name, e.polname, p.oid,
+			   p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}'
+				   AND p.polwithcheck IS NULL
+				   AND strpos(pg_get_expr(p.polqual, p.polrelid), e.mentions) > 0 AS is_same
+		FROM our_table AS t
+		JOIN (VALUES ('visible', 'changemgmt.hidden_changes()'),
+					 ('visible_cause', 'changemgmt.incident_cause')) AS e (polname, mentions)
+			ON t.row_security AND (e.polname = 'visible' OR t.relation = 'ledger')
+		LEFT JOIN pg_policy AS p ON p.polrelid = t.oid AND p.polname = e.polname
+		WHERE t.oid IS NOT NULL
 	), our_function AS MATERIALIZED (
-		SELECT p.oid, p.oid::regprocedure::text AS name, l.lanname, p.probin,
+		SELECT p.oid, p.oid::regprocedure::text AS name, p.proname, l.lanname, p.prosrc, p.probin,
 			   p.prosecdef, p.proconfig, p.proowner
 		FROM pg_extension AS e
 		JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass
@@ -66,6 +99,9 @@ BEGIN ATOMIC
 		JOIN pg_proc AS p ON p.oid = d.objid
 		JOIN pg_language AS l ON l.oid = p.prolang
 		WHERE e.extname = 'changemgmt'
+	), library AS MATERIALIZED (
+		-- what most say, so that no single one that was replaced misleads
+		SELECT mode() WITHIN GROUP (ORDER BY f.probin) AS probin FROM our_function AS f
 	), owner AS MATERIALIZED (
 		SELECT t.relowner AS oid FROM our_table AS t WHERE t.relation = 'ledger'
 	), finding (place, severity, subject, problem, remedy) AS (
@@ -87,19 +123,33 @@ BEGIN ATOMIC
 			   'Create it as the script of the extension does, then look at doctor(deep => true).'
 		FROM our_trigger AS t WHERE t.oid IS NOT NULL AND NOT t.is_ours
 		UNION ALL
-		SELECT 3, 'error', f.name,
-			   CASE WHEN f.lanname NOT IN ('c', 'sql', 'internal')
+		SELECT 2, 'error', t.name, format('trigger %I calls %s in place of %s()', t.tgname, t.called, t.function),
+			   'Create it as the script of the extension does, then look at doctor(deep => true).'
+		FROM our_trigger AS t WHERE t.is_ours AND NOT t.is_expected
+		UNION ALL
+		SELECT 2, 'error', t.name, format('trigger %I has not the events, level, condition or arguments with which it was shipped', t.tgname),
+			   'Create it as the script of the extension does, then look at doctor(deep => true).'
+		FROM our_trigger AS t WHERE t.is_ours AND t.is_expected AND NOT t.is_same
+		UNION ALL
+		SELECT 3, 'error', coalesce(f.name, 'changemgmt.' || s.name),
+			   CASE WHEN f.oid IS NULL THEN 'the function is gone'
+					WHEN f.lanname <> 'c' OR s.name IS NULL
 					THEN format('the function was replaced by one in %s', f.lanname)
-					WHEN f.lanname = 'c' AND f.probin <> own.probin
+					WHEN f.probin <> b.probin
 					THEN format('the function was replaced by one of library %s', f.probin)
-					ELSE 'the function is SECURITY DEFINER, and its search_path is not pinned' END,
+					ELSE format('the function was bound to %s in place of %s', f.prosrc, s.symbol) END,
+			   'Create it as the script of the extension does.'
+		FROM changemgmt.shipped_functions() AS s
+		FULL JOIN our_function AS f ON f.proname = s.name
+		CROSS JOIN library AS b
+		WHERE CASE WHEN s.name IS NULL THEN f.lanname NOT IN ('sql', 'internal')
+				   ELSE f.oid IS NULL OR f.lanname <> 'c' OR f.probin <> b.probin OR f.prosrc <> s.symbol END
+		UNION ALL
+		SELECT 3, 'error', f.name, 'the function is SECURITY DEFINER, and its search_path is not pinned',
 			   'Create it as the script of the extension does.'
 		FROM our_function AS f
-		JOIN our_function AS own ON own.name = 'changemgmt.ledger_guard()'
-		WHERE f.lanname NOT IN ('c', 'sql', 'internal')
-		   OR (f.lanname = 'c' AND f.probin <> own.probin)
-		   OR (f.prosecdef
-			   AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (f.proconfig), false))
+		WHERE f.prosecdef
+		  AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (f.proconfig), false)
 		UNION ALL
 		SELECT 3, 'error', 'changemgmt_drop_guard',
 			   CASE WHEN g.oid IS NULL THEN 'the event trigger is missing'
@@ -125,17 +175,21 @@ BEGIN ATOMIC
 		FROM our_table AS t JOIN pg_constraint AS k ON k.conrelid = t.oid
 		WHERE NOT k.convalidated
 		UNION ALL
-		SELECT 5, 'error', t.name,
-			   CASE WHEN NOT t.relrowsecurity THEN 'row-level security is off: confidential changes show'
-					ELSE 'the policy visible is missing' END,
-			   CASE WHEN NOT t.relrowsecurity
-					THEN format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', t.name)
-					ELSE 'Create it as the script of the extension does.' END
-		FROM our_table AS t
-		WHERE t.row_security
-		  AND (NOT t.relrowsecurity
-			   OR NOT EXISTS (SELECT FROM pg_policy AS p
-							  WHERE p.polrelid = t.oid AND p.polname = 'visible'))
+		SELECT 5, 'error', t.name, 'row-level security is off: confidential changes show',
+			   format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', t.name)
+		FROM our_table AS t WHERE t.row_security AND NOT t.relrowsecurity
+		UNION ALL
+		SELECT 5, 'error', p.name,
+			   format(CASE WHEN p.oid IS NULL THEN 'the policy %s is missing'
+						   ELSE 'the policy %s is not that of the extension' END, p.polname),
+			   'Create it as the script of the extension does.'
+		FROM our_policy AS p WHERE p.oid IS NULL OR p.is_same IS NOT TRUE
+		UNION ALL
+		SELECT 5, 'error', t.name, format('policy %I is permissive: it shows confidential changes', p.polname),
+			   format('DROP POLICY %I ON %s; one that is to narrow what shows is created AS RESTRICTIVE.', p.polname, t.name)
+		FROM our_table AS t JOIN pg_policy AS p ON p.polrelid = t.oid
+		WHERE t.row_security AND p.polpermissive
+		  AND NOT EXISTS (SELECT FROM our_policy AS o WHERE o.oid = p.oid)
 		UNION ALL
 		SELECT 5, 'error', t.name, format('rule %I rewrites statements', r.rulename),
 			   format('DROP RULE %I ON %s;', r.rulename, t.name)
@@ -257,7 +311,8 @@ BEGIN ATOMIC
 		SELECT 21, 'note', t.name, format('policy %I is the site''s: it is not in a dump', p.polname),
 			   'Keep its definition where it can be created again after a restore.'
 		FROM our_table AS t JOIN pg_policy AS p ON p.polrelid = t.oid
-		WHERE NOT (t.row_security AND p.polname IN ('visible', 'visible_cause'))
+		WHERE NOT (t.row_security AND p.polpermissive)
+		  AND NOT EXISTS (SELECT FROM our_policy AS o WHERE o.oid = p.oid)
 		UNION ALL
 		SELECT 21, 'note', t.name,
 			   format('has %s constraints, %s of them the site''s: those are not in a dump', k.n, k.n - t.constraints),

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
@@ -32,6 +33,8 @@
 
 PG_FUNCTION_INFO_V1(drop_guard);
 PG_FUNCTION_INFO_V1(shipped_tables);
+PG_FUNCTION_INFO_V1(shipped_triggers);
+PG_FUNCTION_INFO_V1(shipped_functions);
 PG_FUNCTION_INFO_V1(library_version);
 
 #define EXTENSION "changemgmt"
@@ -109,6 +112,184 @@ static const ShippedTable shipped[] = {
 	"team_member_person_id_idx", false},
 };
 
+/*
+ * What a trigger of that name has to be, on the table or, with NULL, on each
+ * that has one; the first line that fits counts.  A new trigger is a name in
+ * shipped[] and, if it is the first of its name or differs from it, a line here.
+ */
+typedef struct ShippedTrigger
+{
+	const char *relation;
+	const char *name;
+	const char *function;
+	int			type;			/* TRIGGER_TYPE_...: pg_trigger.tgtype */
+	const char *arguments;		/* separated by spaces */
+	const char *transition;		/* its transition tables, separated by spaces */
+	const char *enabled;		/* pg_trigger.tgenabled */
+} ShippedTrigger;
+
+#define EACH_ROW TRIGGER_TYPE_ROW
+#define BEFORE TRIGGER_TYPE_BEFORE
+#define INSERTED TRIGGER_TYPE_INSERT
+#define UPDATED TRIGGER_TYPE_UPDATE
+#define DELETED TRIGGER_TYPE_DELETE
+#define TRUNCATED TRIGGER_TYPE_TRUNCATE
+#define STORED (INSERTED | UPDATED)
+#define WRITTEN (INSERTED | UPDATED | DELETED)
+
+static const ShippedTrigger trigger_kinds[] = {
+	{"change", "zzz_stamp", "lifecycle_stamp", BEFORE | STORED | EACH_ROW, "", "", "O"},
+	{"person", "record", "ledger_record", WRITTEN | EACH_ROW, "email phone chat", "", "O"},
+	{"approval_vote", "judge", "vote_judge", WRITTEN | EACH_ROW, "", "", "O"},
+	{"change_waiver", "judge", "waiver_judge", WRITTEN | EACH_ROW, "", "", "O"},
+
+	{NULL, "Judge", "lifecycle_judge", WRITTEN | EACH_ROW, "", "", "O"},
+	{NULL, "cache_invalidate", "cache_invalidate", WRITTEN | TRUNCATED, "", "", "O"},
+	{NULL, "cache_invalidate_replica", "cache_invalidate", WRITTEN | EACH_ROW, "", "", "R"},
+	{NULL, "condition_judge", "condition_judge", WRITTEN | EACH_ROW, "", "", "O"},
+	{NULL, "ledger_guard", "ledger_guard", BEFORE | WRITTEN | EACH_ROW, "", "", "O"},
+	{NULL, "ledger_guard_truncate", "ledger_guard", BEFORE | TRUNCATED, "", "", "O"},
+	{NULL, "load_record", "load_record", INSERTED, "", "", "O"},
+	{NULL, "load_record_before", "load_record", BEFORE | INSERTED, "", "", "O"},
+	{NULL, "model_guard", "model_guard", BEFORE | WRITTEN | EACH_ROW, "", "", "O"},
+	{NULL, "model_guard_truncate", "model_guard", BEFORE | TRUNCATED, "", "", "O"},
+	{NULL, "part_deleted", "part_changed", DELETED, "", "old_rows", "O"},
+	{NULL, "part_inserted", "part_changed", INSERTED, "", "new_rows", "O"},
+	{NULL, "part_updated", "part_changed", UPDATED, "", "old_rows new_rows", "O"},
+	{NULL, "record", "ledger_record", WRITTEN | EACH_ROW, "", "", "O"},
+	{NULL, "site_requirement_check", "site_requirement_check", BEFORE | STORED | EACH_ROW, "", "", "O"},
+	{NULL, "site_setting_check", "site_setting_check", BEFORE | STORED | EACH_ROW, "", "", "O"},
+	{NULL, "tally_inserted", "vote_tally", INSERTED, "", "new_rows", "O"},
+	{NULL, "tally_updated", "vote_tally", UPDATED, "", "new_rows", "O"},
+	{NULL, "template_check", "template_check", INSERTED | EACH_ROW, "", "", "O"},
+	{NULL, "truncate_guard", "truncate_guard", BEFORE | TRUNCATED, "", "", "O"},
+	{NULL, "zzz_stamp", "part_stamp", BEFORE | WRITTEN | EACH_ROW, "", "", "O"},
+	{NULL, "zzzz_stamp_vote", "vote_stamp", BEFORE | STORED | EACH_ROW, "", "", "O"},
+};
+
+/*
+ * The functions that are written in C, in the order of their names: name and
+ * symbol, which is NULL where it is the name.  A new one is a line of its own,
+ * {"name", NULL},; without it test/pgtap/doctor.sql fails and names it.
+ */
+typedef struct ShippedFunction
+{
+	const char *name;
+	const char *symbol;
+} ShippedFunction;
+
+static const ShippedFunction functions[] = {
+	{"abort", "abort_change"},
+	{"abstain", NULL},
+	{"acting_person", NULL},
+	{"add_business_days", NULL},
+	{"advance", NULL},
+	{"approval_tally", NULL},
+	{"approve", NULL},
+	{"begin_rollback", NULL},
+	{"board_id", NULL},
+	{"cache_invalidate", NULL},
+	{"cancel", NULL},
+	{"change_as_of", NULL},
+	{"change_document", NULL},
+	{"change_id", NULL},
+	{"change_is_possible", NULL},
+	{"change_number", NULL},
+	{"change_state", NULL},
+	{"ci_id", NULL},
+	{"close", "close_change"},
+	{"code_list", NULL},
+	{"complete", NULL},
+	{"condition_judge", NULL},
+	{"confirm_stability", NULL},
+	{"copy_change", NULL},
+	{"create_change_from", NULL},
+	{"defer", NULL},
+	{"denominator", "rate_denominator"},
+	{"drop_guard", NULL},
+	{"duty_rights", NULL},
+	{"earliest_start", NULL},
+	{"edit_change", NULL},
+	{"fail", NULL},
+	{"field_class", NULL},
+	{"grant_role", NULL},
+	{"hidden_changes", NULL},
+	{"hold", NULL},
+	{"ledger_checkpoint", NULL},
+	{"ledger_guard", NULL},
+	{"ledger_record", NULL},
+	{"library_version", NULL},
+	{"lifecycle_judge", NULL},
+	{"lifecycle_stamp", NULL},
+	{"load_record", NULL},
+	{"merkle_root", NULL},
+	{"model_guard", NULL},
+	{"next_steps", NULL},
+	{"numerator", "rate_numerator"},
+	{"part_changed", NULL},
+	{"part_stamp", NULL},
+	{"pass", NULL},
+	{"person_id", NULL},
+	{"plan", NULL},
+	{"rate", "rate_construct"},
+	{"rate_accum", NULL},
+	{"rate_accum_inv", NULL},
+	{"rate_add", NULL},
+	{"rate_cmp", NULL},
+	{"rate_combine", NULL},
+	{"rate_combine_inv", NULL},
+	{"rate_eq", NULL},
+	{"rate_ge", NULL},
+	{"rate_gt", NULL},
+	{"rate_hash", NULL},
+	{"rate_hash_extended", NULL},
+	{"rate_in", NULL},
+	{"rate_le", NULL},
+	{"rate_lt", NULL},
+	{"rate_ne", NULL},
+	{"rate_out", NULL},
+	{"rate_recv", NULL},
+	{"rate_send", NULL},
+	{"rate_sortsupport", NULL},
+	{"rate_subtract", NULL},
+	{"rate_to_double", NULL},
+	{"rate_to_numeric", NULL},
+	{"reject", NULL},
+	{"requirement_list", NULL},
+	{"reschedule", NULL},
+	{"resume", NULL},
+	{"resume_work", NULL},
+	{"revise", NULL},
+	{"revoke_role", NULL},
+	{"roll_back", NULL},
+	{"row_digest", NULL},
+	{"schedule", NULL},
+	{"setting_value", NULL},
+	{"shipped_functions", NULL},
+	{"shipped_models", NULL},
+	{"shipped_settings", NULL},
+	{"shipped_tables", NULL},
+	{"shipped_triggers", NULL},
+	{"site_requirement_check", NULL},
+	{"site_setting_check", NULL},
+	{"start", NULL},
+	{"submit", NULL},
+	{"team_id", NULL},
+	{"template_check", NULL},
+	{"triage", NULL},
+	{"truncate_guard", NULL},
+	{"verify_checkpoint", NULL},
+	{"verify_ledger", NULL},
+	{"vote_judge", NULL},
+	{"vote_stamp", NULL},
+	{"vote_tally", NULL},
+	{"waiver_judge", NULL},
+	{"what_the_board_saw", NULL},
+	{"why_not", NULL},
+	{"wilson_high", "rate_wilson_high"},
+	{"wilson_low", "rate_wilson_low"},
+};
+
 /* shipped_tables(): the list, for doctor() */
 Datum
 shipped_tables(PG_FUNCTION_ARGS)
@@ -127,6 +308,70 @@ shipped_tables(PG_FUNCTION_ARGS)
 		values[3] = CStringGetTextDatum(shipped[i].triggers);
 		values[4] = CStringGetTextDatum(shipped[i].indexes);
 		values[5] = BoolGetDatum(shipped[i].row_security);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* What the trigger of a table has to be. */
+static const ShippedTrigger *
+shipped_trigger(const char *relation, const char *name)
+{
+	for (size_t i = 0; i < lengthof(trigger_kinds); i++)
+		if (strcmp(trigger_kinds[i].name, name) == 0 &&
+			(trigger_kinds[i].relation == NULL ||
+			 strcmp(trigger_kinds[i].relation, relation) == 0))
+			return &trigger_kinds[i];
+	elog(ERROR, "trigger %s of %s has no line in trigger_kinds[]", name, relation);
+}
+
+/* shipped_triggers(): those of all tables, for doctor() */
+Datum
+shipped_triggers(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (size_t i = 0; i < lengthof(shipped); i++)
+	{
+		char	   *names = pstrdup(shipped[i].triggers);
+		char	   *rest = names;
+
+		for (char *name = strsep(&rest, " "); name != NULL; name = strsep(&rest, " "))
+		{
+			const ShippedTrigger *trigger = shipped_trigger(shipped[i].name, name);
+			Datum		values[7];
+			bool		nulls[7] = {false};
+
+			values[0] = CStringGetTextDatum(shipped[i].name);
+			values[1] = CStringGetTextDatum(name);
+			values[2] = CStringGetTextDatum(trigger->function);
+			values[3] = Int32GetDatum(trigger->type);
+			values[4] = CStringGetTextDatum(trigger->arguments);
+			values[5] = CStringGetTextDatum(trigger->transition);
+			values[6] = CStringGetTextDatum(trigger->enabled);
+			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		}
+		pfree(names);
+	}
+	return (Datum) 0;
+}
+
+/* shipped_functions(): those in C, for doctor() */
+Datum
+shipped_functions(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (size_t i = 0; i < lengthof(functions); i++)
+	{
+		Datum		values[2];
+		bool		nulls[2] = {false};
+
+		values[0] = CStringGetTextDatum(functions[i].name);
+		values[1] = CStringGetTextDatum(functions[i].symbol != NULL ?
+										functions[i].symbol : functions[i].name);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -21,6 +21,38 @@ SELECT results_eq($$SELECT relation, columns, constraints, triggers, indexes, ro
 	FROM pg_class AS c WHERE c.relnamespace = 'changemgmt'::regnamespace AND c.relkind = 'r' ORDER BY c.relname$$,
 	'the tables as they were shipped are those that were created');
 
+SELECT is((SELECT string_agg(format('%s.%s: %s', relation, name, what), E'\n' ORDER BY relation, name) FROM (
+	SELECT coalesce(s.relation, c.relation) AS relation, coalesce(s.name, c.name) AS name,
+		CASE WHEN s.name IS NULL THEN 'add it to shipped[] and trigger_kinds[] of src/doctor.c'
+			WHEN c.name IS NULL THEN 'take it out of shipped[]'
+			ELSE format('trigger_kinds[] says %s', s) END AS what
+	FROM changemgmt.shipped_triggers() AS s
+	FULL JOIN (SELECT r.relname::text COLLATE "default" AS relation, g.tgname::text COLLATE "default" AS name,
+			p.proname::text COLLATE "default" AS function, g.tgtype::integer AS type,
+			CASE g.tgnargs WHEN 0 THEN '' ELSE (regexp_match(pg_get_triggerdef(g.oid), '\(''(.*)''\)$'))[1] END AS arguments,
+			CASE WHEN g.tgoldtable IS NULL THEN '' ELSE g.tgoldtable::text END
+				|| CASE WHEN g.tgoldtable IS NULL OR g.tgnewtable IS NULL THEN '' ELSE ' ' END
+				|| CASE WHEN g.tgnewtable IS NULL THEN '' ELSE g.tgnewtable::text END AS transition,
+			g.tgenabled::text AS enabled, g.tgqual IS NULL AND g.tgattr = '' AND NOT g.tgdeferrable AS is_plain
+		FROM pg_trigger AS g JOIN pg_class AS r ON r.oid = g.tgrelid JOIN pg_proc AS p ON p.oid = g.tgfoid
+		WHERE r.relnamespace = 'changemgmt'::regnamespace AND NOT g.tgisinternal) AS c
+	ON c.relation = s.relation AND c.name = s.name
+	WHERE (c.function, c.type, replace(c.arguments, $q$', '$q$, ' '), c.transition, c.enabled, c.is_plain)
+		IS DISTINCT FROM (s.function, s.type, s.arguments, s.transition, s.enabled, true)) AS x),
+	NULL, 'the triggers are those that were created: each has its line in trigger_kinds[] of src/doctor.c');
+SELECT is((SELECT string_agg(format(CASE WHEN s.name IS NULL THEN 'add {"%s", %s}, to functions[] of src/doctor.c'
+		WHEN c.proname IS NULL THEN 'take %s out of functions[] of src/doctor.c'
+		ELSE 'the symbol of %s is %s' END, coalesce(c.proname, s.name),
+		CASE WHEN c.proname = c.prosrc THEN 'NULL' ELSE '"' || c.prosrc || '"' END), E'\n' ORDER BY c.proname)
+	FROM changemgmt.shipped_functions() AS s
+	FULL JOIN (SELECT p.proname::text COLLATE "default" AS proname, p.prosrc
+		FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
+		WHERE p.pronamespace = 'changemgmt'::regnamespace AND l.lanname = 'c') AS c ON c.proname = s.name
+	WHERE c.prosrc IS DISTINCT FROM s.symbol),
+	NULL, 'the functions in C are those that were created: each has its line in functions[] of src/doctor.c');
+SELECT is((SELECT count(*) FROM changemgmt.shipped_functions()), (SELECT count(DISTINCT name) FROM changemgmt.shipped_functions()),
+	'and has it once: doctor() finds a function by its name');
+
 SELECT results_eq('SELECT severity, subject, problem FROM changemgmt.doctor(true)',
 	$$VALUES ('note', 'changemgmt.ledger', 'no checkpoint was ever taken')$$, 'a fresh extension lacks a checkpoint only');
 SELECT ledger_checkpoint IS NOT NULL FROM changemgmt.ledger_checkpoint() \g /dev/null
@@ -58,6 +90,40 @@ INSERT INTO defect VALUES
 		'error: changemgmt.team: trigger truncate_guard calls a function that is not the extension''s'),
 	('CREATE OR REPLACE FUNCTION changemgmt.ledger_guard() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NEW; END''',
 		'error: changemgmt.ledger_guard(): the function was replaced by one in plpgsql'),
+	('CREATE OR REPLACE FUNCTION changemgmt.hidden_changes() RETURNS bigint[] STABLE LANGUAGE sql AS ''SELECT ARRAY[]::bigint[]''',
+		'error: changemgmt.hidden_changes(): the function was replaced by one in sql'),
+	('CREATE OR REPLACE FUNCTION changemgmt.hidden_changes() RETURNS bigint[] STABLE LANGUAGE internal AS ''pg_blocking_pids''',
+		'error: changemgmt.hidden_changes(): the function was replaced by one in internal'),
+	('CREATE OR REPLACE FUNCTION changemgmt.part_stamp() RETURNS trigger LANGUAGE c AS ''$libdir/changemgmt'', ''load_record''',
+		'error: changemgmt.part_stamp(): the function was bound to load_record in place of part_stamp'),
+	('CREATE OR REPLACE FUNCTION changemgmt.close(change_id bigint, reason text DEFAULT NULL, expected_revision bigint DEFAULT NULL)
+		RETURNS changemgmt.change_state LANGUAGE c AS ''$libdir/changemgmt'', ''abort_change''',
+		'error: changemgmt.close(bigint,text,bigint): the function was bound to abort_change in place of close_change'),
+	('CREATE OR REPLACE FUNCTION changemgmt.ledger_guard() RETURNS trigger LANGUAGE c AS ''$libdir/plpgsql'', ''plpgsql_call_handler''',
+		'error: changemgmt.ledger_guard(): the function was replaced by one of library $libdir/plpgsql'),
+	('CREATE OR REPLACE FUNCTION changemgmt.change_header(change_id bigint) RETURNS text STABLE LANGUAGE c AS ''$libdir/changemgmt'', ''change_number''',
+		'error: changemgmt.change_header(bigint): the function was replaced by one in c'),
+	('SET LOCAL changemgmt.allow_drop = on; ALTER EXTENSION changemgmt DROP FUNCTION changemgmt.merkle_root(bytea[]);
+		ALTER FUNCTION changemgmt.merkle_root(bytea[]) SET SCHEMA public; SET LOCAL changemgmt.allow_drop = off',
+		'error: changemgmt.merkle_root: the function is gone'),
+	('DROP TRIGGER "Judge" ON changemgmt.change;
+		CREATE TRIGGER "Judge" AFTER INSERT ON changemgmt.change EXECUTE FUNCTION changemgmt.load_record()',
+		'error: changemgmt.change: trigger "Judge" calls changemgmt.load_record() in place of lifecycle_judge()'),
+	('CREATE OR REPLACE TRIGGER zzz_stamp BEFORE INSERT OR UPDATE ON changemgmt.change FOR EACH ROW EXECUTE FUNCTION changemgmt.part_stamp()',
+		'error: changemgmt.change: trigger zzz_stamp calls changemgmt.part_stamp() in place of lifecycle_stamp()'),
+	('CREATE OR REPLACE TRIGGER "Judge" AFTER INSERT ON changemgmt.change FOR EACH ROW EXECUTE FUNCTION changemgmt.lifecycle_judge()',
+		'error: changemgmt.change: trigger "Judge" has not the events, level, condition or arguments with which it was shipped'),
+	('CREATE OR REPLACE TRIGGER "Judge" AFTER INSERT OR UPDATE OR DELETE ON changemgmt.change FOR EACH ROW WHEN (false) EXECUTE FUNCTION changemgmt.lifecycle_judge()',
+		'error: changemgmt.change: trigger "Judge" has not the events, level, condition or arguments with which it was shipped'),
+	('CREATE OR REPLACE TRIGGER "Judge" AFTER INSERT OR UPDATE OF title OR DELETE ON changemgmt.change FOR EACH ROW EXECUTE FUNCTION changemgmt.lifecycle_judge()',
+		'error: changemgmt.change: trigger "Judge" has not the events, level, condition or arguments with which it was shipped'),
+	('CREATE OR REPLACE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON changemgmt.person FOR EACH ROW EXECUTE FUNCTION changemgmt.ledger_record(''email'', ''phone'', ''chat'', ''name'')',
+		'error: changemgmt.person: trigger record has not the events, level, condition or arguments with which it was shipped'),
+	('DROP TRIGGER "Judge" ON changemgmt.change; CREATE CONSTRAINT TRIGGER "Judge" AFTER INSERT OR UPDATE OR DELETE ON changemgmt.change
+		DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION changemgmt.lifecycle_judge()',
+		'error: changemgmt.change: trigger "Judge" has not the events, level, condition or arguments with which it was shipped'),
+	('CREATE OR REPLACE TRIGGER part_updated AFTER UPDATE ON changemgmt.change_item REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.part_changed()',
+		'error: changemgmt.change_item: trigger part_updated has not the events, level, condition or arguments with which it was shipped'),
 	('ALTER FUNCTION changemgmt.add_board(text, text) RESET search_path',
 		'error: changemgmt.add_board(text,text): the function is SECURITY DEFINER, and its search_path is not pinned'),
 	('DROP EVENT TRIGGER changemgmt_drop_guard', NULL),
@@ -69,7 +135,7 @@ INSERT INTO defect VALUES
 	('DROP POLICY visible ON changemgmt.ledger', 'error: changemgmt.ledger: the policy visible is missing'),
 	('CREATE RULE quiet AS ON DELETE TO changemgmt.change DO INSTEAD NOTHING', 'error: changemgmt.change: rule quiet rewrites statements'),
 	('CREATE TABLE public.regress_child () INHERITS (changemgmt.approval_vote)',
-		'error: changemgmt.approval_vote: rows of the child table regress_child count as its own, and no rule holds there'),
+		'error: changemgmt.approval_vote: rows of the child table public.regress_child count as its own, and no rule holds there'),
 	('ALTER TABLE changemgmt.ledger_checkpoint_head SET UNLOGGED', 'error: changemgmt.ledger_checkpoint_head: the table is unlogged: a crash empties it'),
 	('DROP FUNCTION public.regress_met(bigint)', 'error: regress_met: the function of the requirement is gone: what needs it is refused'),
 	('SET LOCAL changemgmt.allow_drop = on', 'warning: changemgmt.allow_drop: this session can drop the extension with all changes'),
@@ -87,7 +153,22 @@ INSERT INTO defect VALUES
 		'note: changemgmt.team: trigger zz is the site''s: it runs as the owner, and is not in a dump'),
 	('CREATE INDEX regress_idx ON changemgmt.change (title)', 'note: changemgmt.change: index "changemgmt.regress_idx" is the site''s: it is not in a dump'),
 	('DROP INDEX changemgmt.change_open_idx', 'note: changemgmt.change: index change_open_idx is missing: some statements are slow'),
-	('CREATE POLICY ours ON changemgmt.change FOR SELECT USING (true)', 'note: changemgmt.change: policy ours is the site''s: it is not in a dump'),
+	('CREATE POLICY ours ON changemgmt.change FOR SELECT USING (true)', 'error: changemgmt.change: policy ours is permissive: it shows confidential changes'),
+	('CREATE POLICY visible_cause ON changemgmt.change USING (EXISTS (SELECT FROM changemgmt.incident_cause))',
+		'error: changemgmt.change: policy visible_cause is permissive: it shows confidential changes'),
+	('CREATE POLICY ours ON changemgmt.change AS RESTRICTIVE USING (true)', 'note: changemgmt.change: policy ours is the site''s: it is not in a dump'),
+	('CREATE POLICY ours ON changemgmt.team USING (true)', 'note: changemgmt.team: policy ours is the site''s: it is not in a dump'),
+	('ALTER POLICY visible ON changemgmt.change USING (true)', 'error: changemgmt.change: the policy visible is not that of the extension'),
+	('ALTER POLICY visible ON changemgmt.change_item TO regress_doctor', 'error: changemgmt.change_item: the policy visible is not that of the extension'),
+	('ALTER POLICY visible ON changemgmt.change_item WITH CHECK (true)', 'error: changemgmt.change_item: the policy visible is not that of the extension'),
+	('DROP POLICY visible ON changemgmt.change_item;
+		CREATE POLICY visible ON changemgmt.change_item FOR SELECT USING (change_id <> ALL (changemgmt.hidden_changes()))',
+		'error: changemgmt.change_item: the policy visible is not that of the extension'),
+	('DROP POLICY visible ON changemgmt.change_item;
+		CREATE POLICY visible ON changemgmt.change_item AS RESTRICTIVE USING (change_id <> ALL (changemgmt.hidden_changes()))',
+		'error: changemgmt.change_item: the policy visible is not that of the extension'),
+	('DROP POLICY visible_cause ON changemgmt.ledger', 'error: changemgmt.ledger: the policy visible_cause is missing'),
+	('ALTER POLICY visible_cause ON changemgmt.ledger USING (true)', 'error: changemgmt.ledger: the policy visible_cause is not that of the extension'),
 	('ALTER TABLE changemgmt.team ADD CHECK (name <> ''x'') NOT VALID', E'error: changemgmt.team: constraint team_name_check1 was never validated\nnote: changemgmt.team: has 6 constraints, 1 of them the site''s: those are not in a dump'),
 	('GRANT CREATE ON SCHEMA changemgmt TO regress_doctor', 'error: schema changemgmt: regress_doctor may create in it: a function of theirs could be called in place of the extension''s'),
 	('CREATE FUNCTION changemgmt.submit(integer) RETURNS text LANGUAGE sql AS ''SELECT NULL::text''; REVOKE ALL ON FUNCTION changemgmt.submit(integer) FROM PUBLIC', 'error: changemgmt.submit(integer): the function is not the extension''s: it could be called in place of one that is'),
@@ -103,6 +184,15 @@ SELECT is(pg_temp.after('SET LOCAL session_replication_role = replica; UPDATE ch
 	format('error: changemgmt.change %s entry 1: the row is not what the last entry recorded', :change), 'what was tampered with');
 SELECT is(pg_temp.after('SET LOCAL session_replication_role = replica'),
 	'warning: session_replication_role: this session fires no trigger of the extension', 'and a session that could');
+-- nor does it matter what the caller's path is
+SELECT pg_temp.after('SET LOCAL search_path = changemgmt, pg_catalog') AS in_its_schema,
+	pg_temp.after('SET LOCAL search_path = changemgmt, pg_catalog;
+		CREATE OR REPLACE FUNCTION changemgmt.part_stamp() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN new; END'';
+		ALTER POLICY visible ON changemgmt.ledger USING (subject_id <> ALL (changemgmt.hidden_changes()));
+		CREATE OR REPLACE TRIGGER zzz_stamp BEFORE INSERT OR UPDATE ON changemgmt.change FOR EACH ROW EXECUTE FUNCTION changemgmt.vote_stamp()') AS defects \gset
+SELECT is(:'in_its_schema'::text, 'nothing', 'with changemgmt in the search_path there is nothing, too');
+SELECT is(:'defects'::text, E'error: changemgmt.change: trigger zzz_stamp calls changemgmt.vote_stamp() in place of lifecycle_stamp()\n'
+	'error: changemgmt.part_stamp(): the function was replaced by one in plpgsql', 'and the same defects are found');
 SELECT is((SELECT count(*) FROM changemgmt.doctor() WHERE subject LIKE 'changemgmt.change %'), 0::bigint, 'the ledger is read where asked only');
 SELECT is(pg_temp.after('GRANT SELECT ON changemgmt.person TO PUBLIC', 'regress_doctor'), 'warning: changemgmt.person: PUBLIC holds SELECT',
 	'a viewer can ask');

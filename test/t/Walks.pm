@@ -167,6 +167,8 @@ otto | | SELECT changemgmt.duty_rights()
 otto | | SELECT changemgmt.hidden_changes()
 otto | | SELECT changemgmt.library_version()
 otto | | SELECT changemgmt.shipped_tables()
+otto | | SELECT changemgmt.shipped_triggers()
+otto | | SELECT changemgmt.shipped_functions()
 otto | | SELECT * FROM changemgmt.ledger_checkpoint()
 EOWALKS
 
