@@ -191,6 +191,12 @@ extern void change_check_values(const ChangeRow *old, const ChangeRow *new);
 
 /* Whether who is acting may see a change; needs no SPI connection. */
 extern bool change_is_visible(int64 change_id);
+/* The same of a change that was read with kept_plan_read(), as it was then. */
+extern bool change_is_visible_to_query(int64 change_id);
+/* Whether there is one that is kept from who is acting. */
+extern bool change_is_hidden_to_query(int64 change_id);
+/* Whether who is acting sees all changes, whatever they are. */
+extern bool change_sees_everything(void);
 
 extern char *change_number_text(int64 change_id);
 

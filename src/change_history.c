@@ -108,7 +108,7 @@ read_row(ChangeHistory *history)
 
 	change_row_result(&row);
 	if (change_bool(&row, confidential) &&
-		!change_is_visible(history->change_id))
+		!change_is_visible_to_query(history->change_id))
 		change_unknown(history->change_id);
 	heap_deform_tuple(row.tuple, row.desc, history->values, history->nulls);
 	history->sequence = change_int64(&row, ledger_sequence);
@@ -168,6 +168,27 @@ fetch(ChangeHistory *history)
 		history_close(history);
 }
 
+/*
+ * Whether a change was confidential when it was deleted: who had to do with
+ * it can't be asked any more.  The entry of the deletion is yet to be read.
+ */
+static bool
+was_confidential(ChangeHistory *history)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(history->table->vals[0],
+									 EN_CHANGED + 1,
+									 history->table->tupdesc, &isnull);
+	JsonbContainer *pair;
+	JsonbValue *old;
+
+	if (isnull || !JB_ROOT_IS_OBJECT(DatumGetJsonbP(value)))
+		return true;
+	pair = parts_recorded(&DatumGetJsonbP(value)->root, "confidential", true);
+	old = pair ? getIthJsonbValueFromContainer(pair, 0) : NULL;
+	return old == NULL || old->type != jbvBool || old->val.boolean;
+}
+
 ChangeHistory *
 history_open(int64 change_id, bool with_parts)
 {
@@ -200,7 +221,9 @@ history_open(int64 change_id, bool with_parts)
 	read_row(history);
 	history->portal = kept_plan_cursor(&chain, &argument, NULL);
 	fetch(history);
-	if (history->portal == NULL && !history->exists)
+	if (!history->exists &&
+		(history->portal == NULL ||
+		 (was_confidential(history) && !change_sees_everything())))
 		change_unknown(change_id);
 	if (with_parts)
 		read_parts(history);

@@ -539,7 +539,7 @@ row_is_visible(PartRow *row)
 	if (strcmp(change_part_tables[row->key.table], "change_link") != 0 ||
 		!parts_recorded_id(&row->row->root, "target_change_id", &target))
 		return true;
-	return change_is_visible(target);
+	return !change_is_hidden_to_query(target);
 }
 
 void

@@ -60,8 +60,8 @@ PG_FUNCTION_INFO_V1(hidden_changes);
 	"  AND v.person_id OPERATOR(pg_catalog.=) $1)"
 
 /* The owner of the tables sees everything, and whom the server lets. */
-static bool
-sees_everything(void)
+bool
+change_sees_everything(void)
 {
 	Oid			role = GetOuterUserId();
 
@@ -69,26 +69,49 @@ sees_everything(void)
 		has_privs_of_role(role, tables_owner());
 }
 
-bool
-change_is_visible(int64 change_id)
+/* Whether a change is there, and hidden or (wanted false) shown. */
+static bool
+is_there(int64 change_id, bool wanted, bool to_query)
 {
-	static KeptPlan visible = {
-		"SELECT FROM changemgmt.change AS c"
-		" WHERE c.id OPERATOR(pg_catalog.=) $2 AND NOT (" HIDDEN ")",
+	static KeptPlan state = {
+		"SELECT" HIDDEN " FROM changemgmt.change AS c"
+		" WHERE c.id OPERATOR(pg_catalog.=) $2",
 		2, {INT8OID, INT8OID}, NULL
 	};
 	Datum		arguments[2];
-	bool		found;
+	bool		hidden;
+	bool		isnull;
 
-	if (sees_everything())
-		return true;
+	if (change_sees_everything())
+		return !wanted;
 	arguments[0] = Int64GetDatum(actor_person());
 	arguments[1] = Int64GetDatum(change_id);
 	SPI_connect();
-	kept_plan_execute(&visible, arguments, NULL, 1);
-	found = SPI_processed > 0;
+	if (to_query)
+		kept_plan_read(&state, arguments, NULL, 1);
+	else
+		kept_plan_execute(&state, arguments, NULL, 1);
+	hidden = DatumGetBool(spi_first_value(1, &isnull));
 	SPI_finish();
-	return found;
+	return !isnull && hidden == wanted;
+}
+
+bool
+change_is_visible(int64 change_id)
+{
+	return is_there(change_id, false, false);
+}
+
+bool
+change_is_visible_to_query(int64 change_id)
+{
+	return is_there(change_id, false, true);
+}
+
+bool
+change_is_hidden_to_query(int64 change_id)
+{
+	return is_there(change_id, true, true);
 }
 
 /*
@@ -110,7 +133,7 @@ hidden_changes(PG_FUNCTION_ARGS)
 	Datum		value;
 	bool		isnull;
 
-	if (!sees_everything())
+	if (!change_sees_everything())
 	{
 		argument = Int64GetDatum(actor_person());
 		SPI_connect();

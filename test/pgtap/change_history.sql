@@ -342,13 +342,53 @@ CREATE ROLE regress_viewer;
 SELECT changemgmt.grant_role('regress_viewer', 'viewer') \g /dev/null
 SELECT id AS secret FROM changemgmt.create_change('Open at first') \gset
 UPDATE changemgmt.change SET confidential = true WHERE id = :secret;
+-- drafts that were confidential could be deleted in 1.0
+SELECT id AS gone_secret FROM changemgmt.create_change('Gone', confidential => true) \gset
+SELECT id AS gone_open FROM changemgmt.create_change('Gone, and open') \gset
+SELECT recorded_at AS gone_at FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = :gone_open \gset
+SET LOCAL session_replication_role = replica;
+INSERT INTO changemgmt.ledger
+SELECT subject_kind, subject_id, 2, 'delete', 'draft', NULL, (SELECT jsonb_object_agg(key, jsonb_build_array(value -> 1, NULL)) FROM jsonb_each(changed)),
+	actor, session_role, effective_role, client_address, application, recorded_at + interval '1 second', NULL, row_digest, hash, sha256('made up')
+FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id IN (:gone_secret, :gone_open);
+DELETE FROM changemgmt.change WHERE id IN (:gone_secret, :gone_open);
+SET LOCAL session_replication_role = origin;
+SELECT matches(pg_temp.refusal(format('SELECT changemgmt.change_as_of(%s)', :gone_secret)), '^XX001', 'who sees all is told of it');
 SELECT changemgmt.link_change(:walked, 'other', target_change_id => :secret), changemgmt.link_change(:walked, 'other', target_change_id => :long) \g /dev/null
 SELECT is(jsonb_array_length(changemgmt.change_document(:walked) -> 'change_link'), 3, 'who sees all sees each link');
 CREATE FUNCTION pg_temp.sentence(change_id bigint, function text) RETURNS text LANGUAGE sql AS
 	$$ SELECT pg_temp.refusal(format('SELECT changemgmt.%s(%s)', function, change_id)) $$;
+-- a query that began before it was deleted
+SELECT id AS going FROM changemgmt.create_change('Going', confidential => true) \gset
+CREATE FUNCTION pg_temp.next_of(cursor refcursor) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	answer text;
+BEGIN
+	FETCH cursor INTO answer;
+	RETURN answer;
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE;
+END $$;
 SET LOCAL changemgmt.actor = '';
 SET LOCAL ROLE regress_viewer;
+DECLARE hidden CURSOR FOR SELECT title FROM changemgmt.change_as_of(:going);
+DECLARE shown CURSOR FOR SELECT title FROM changemgmt.change_as_of(:long);
+RESET ROLE;
+SAVEPOINT going;
+SET LOCAL session_replication_role = replica;
+DELETE FROM changemgmt.change WHERE id = :going;
+SET LOCAL session_replication_role = origin;
+SET LOCAL ROLE regress_viewer;
+SELECT is(pg_temp.next_of('hidden'), 'MC008', 'a query that began before a change was deleted is not told of it');
+SELECT is(pg_temp.next_of('shown'), 'Long', 'but of others');
+RESET ROLE;
+ROLLBACK TO going;
+SET LOCAL ROLE regress_viewer;
 SELECT is(pg_temp.sentence(:secret, f), replace(pg_temp.sentence(-1, f), '-1', :'secret'), f || ' of a change that is hidden: as if there were none')
+FROM unnest('{change_as_of,change_document,what_the_board_saw}'::text[]) AS f;
+SELECT is(pg_temp.sentence(:gone_secret, f), replace(pg_temp.sentence(-1, f), '-1', :'gone_secret'), f || ' of one that was hidden to its end: as well')
+FROM unnest('{change_as_of,change_document,what_the_board_saw}'::text[]) AS f;
+SELECT matches(pg_temp.sentence(:gone_open, f), '^XX001', f || ' of another one that is gone')
 FROM unnest('{change_as_of,change_document,what_the_board_saw}'::text[]) AS f;
 SELECT is((SELECT title FROM changemgmt.change_as_of(:walked)), 'Upgrade the database', 'others are seen');
 SELECT isnt(changemgmt.change_document(:walked), NULL, 'as documents, too');
@@ -361,6 +401,9 @@ SET LOCAL changemgmt.actor = 'otto';
 -- verify_ledger knows the parts
 --
 DROP TRIGGER zzzzz_look ON changemgmt.change;
+SET LOCAL session_replication_role = replica;
+DELETE FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id IN (:gone_secret, :gone_open);
+SET LOCAL session_replication_role = origin;
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'all that is above is whole');
 SELECT is_empty(format('SELECT * FROM changemgmt.verify_ledger(''change'', %s)', id), 'and by itself: ' || title)
 FROM changemgmt.change ORDER BY id;
