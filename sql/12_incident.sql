@@ -181,11 +181,16 @@ ALTER TABLE changemgmt.incident_cause ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.incident_cause
 	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
+CREATE FUNCTION changemgmt.hidden_causes() RETURNS bigint[]
+	LANGUAGE C STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'hidden_causes';
+COMMENT ON FUNCTION changemgmt.hidden_causes() IS
+	'Ids of the rows of incident_cause that tell of hidden_changes(): a policy of the ledger hides their chains.';
 -- beside the policy visible, which leaves them out
 -- since 1.1
 CREATE POLICY visible_cause ON changemgmt.ledger
 	USING (subject_kind = 'incident_cause'
-		   AND subject_id IN (SELECT c.id FROM changemgmt.incident_cause AS c));
+		   AND subject_id NOT IN (SELECT unnest(changemgmt.hidden_causes())));
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.incident', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.incident_id_seq', '');

@@ -22,6 +22,7 @@ COMMENT ON FUNCTION changemgmt.revoke_role(text, text) IS
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA changemgmt FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA changemgmt FROM PUBLIC;
--- The policies call it, for whoever was granted SELECT on a table; it tells of
--- the caller only.
+-- The policies call them, for whoever was granted SELECT on a table; they tell
+-- of the caller only.
 GRANT EXECUTE ON FUNCTION changemgmt.hidden_changes() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION changemgmt.hidden_causes() TO PUBLIC;

@@ -197,6 +197,7 @@ extern bool change_is_visible_to_query(int64 change_id);
 extern bool change_is_hidden_to_query(int64 change_id);
 /* Whether who is acting sees all changes, whatever they are. */
 extern bool change_sees_everything(void);
+extern Datum hidden_changes(PG_FUNCTION_ARGS);
 
 extern char *change_number_text(int64 change_id);
 

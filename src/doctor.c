@@ -213,6 +213,7 @@ static const ShippedFunction functions[] = {
 	{"fail", NULL},
 	{"field_class", NULL},
 	{"grant_role", NULL},
+	{"hidden_causes", NULL},
 	{"hidden_changes", NULL},
 	{"hold", NULL},
 	{"ledger_checkpoint", NULL},

@@ -11,8 +11,16 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+
+#include "change.h"
+#include "compat.h"
 #include "incident.h"
 #include "lifecycle.h"
+#include "spi.h"
+
+PG_FUNCTION_INFO_V1(hidden_causes);
 
 static bool
 is_emergency(const Transition *t)
@@ -61,6 +69,35 @@ check_real_times(const Transition *t)
 	return is_latent(t) && (change_is_null(t->row, actual_start) ||
 							change_is_null(t->row, actual_end)) ?
 		pstrdup("it is not said when it really began and ended") : NULL;
+}
+
+/* hidden_causes(): which rows of incident_cause tell of hidden changes */
+Datum
+hidden_causes(PG_FUNCTION_ARGS)
+{
+	static KeptPlan causes = {
+		"SELECT pg_catalog.array_agg(id) FROM changemgmt.incident_cause"
+		" WHERE change_id OPERATOR(pg_catalog.=) ANY ($1)",
+		1, {INT8ARRAYOID}, NULL
+	};
+	MemoryContext caller = CurrentMemoryContext;
+	Datum		argument = hidden_changes(fcinfo);
+	Datum		value;
+	bool		isnull;
+	ArrayType  *result = NULL;
+
+	SPI_connect();
+	kept_plan_read(&causes, &argument, NULL, 1);
+	value = spi_first_value(1, &isnull);
+	if (!isnull)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
+		result = DatumGetArrayTypePCopy(value);
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	PG_RETURN_ARRAYTYPE_P(result ? result : construct_empty_array(INT8OID));
 }
 
 #define CREATE VERB_BIT(VERB_CREATE)

@@ -110,6 +110,7 @@ static const struct
 	{"duty_rights", ALL_DUTIES},
 	{"earliest_start", ALL_DUTIES},
 	{"field_class", ALL_DUTIES},
+	{"hidden_causes", ALL_DUTIES},
 	{"hidden_changes", ALL_DUTIES},
 	{"merkle_root", ALL_DUTIES},
 	{"library_version", ALL_DUTIES},

@@ -163,6 +163,11 @@ SELECT is(pg_temp.try('regress_owner', format('SELECT count(*) FROM changemgmt.c
 SELECT is(pg_temp.try('regress_colleague', $$SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'incident_cause'$$), '0',
 	'what it caused is not in the ledger either');
 SELECT is(pg_temp.try('regress_owner', $$SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'incident_cause'$$), '1', 'but for its owner');
+CREATE ROLE regress_ledger_only;
+GRANT USAGE ON SCHEMA changemgmt TO regress_ledger_only;
+GRANT SELECT ON changemgmt.ledger TO regress_ledger_only;
+SELECT is(pg_temp.try('regress_ledger_only', $$SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'incident_cause'$$), '0',
+	'who may read the ledger alone reads it');
 SELECT throws_ok(format('DELETE FROM changemgmt.change WHERE id = %s', :secret), 'MC006', NULL, 'it is not deleted, for its trail would be for all');
 SET LOCAL ROLE regress_owner;
 SELECT id AS sent FROM changemgmt.create_change('Sent', source => 'jira', source_key => 'SEC-7', confidential => true) \gset

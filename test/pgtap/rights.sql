@@ -37,12 +37,14 @@ CREATE VIEW pg_temp.member AS
 	SELECT 'EXECUTE', p.oid::regprocedure::text, p.oid, p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype)
 	FROM pg_proc AS p
 	JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_proc'::regclass, p.oid, 'e')
-	JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'changemgmt';
+	JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'changemgmt'
+	-- everybody has these
+	WHERE p.proname NOT IN ('hidden_changes', 'hidden_causes');
 CREATE TEMP TABLE given AS
 	SELECT duty, privilege,
 		   CASE privilege WHEN 'SELECT' THEN object::regclass::oid
 			   WHEN 'EXECUTE' THEN object::regprocedure::oid END AS oid
-	FROM changemgmt.duty_rights();
+	FROM changemgmt.duty_rights() WHERE object !~ 'hidden_(changes|causes)';
 
 CREATE FUNCTION pg_temp.has(role text, privilege text, object oid) RETURNS boolean
 	LANGUAGE sql AS $$

@@ -175,7 +175,8 @@ SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM 
 	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'site_requirement_check',
 	'waiver_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge']) AS name;
 -- the policies of the tables call it, for whoever reads
-INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok');
+INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok'),
+	('hidden_causes', 'SELECT changemgmt.hidden_causes()', 'ok ok ok ok ok ok ok ok');
 INSERT INTO matrix (subject, statement, cells) VALUES ('drop_guard', 'SELECT changemgmt.drop_guard()', '- - - - - - - 39P03');
 
 -- The rules: what the duty gives, and the person is refused
@@ -627,7 +628,7 @@ INSERT INTO public_may VALUES
 	('changemgmt.rate', 'USAGE'), ('changemgmt.approval_count', 'USAGE'), ('changemgmt.change_state', 'USAGE'),
 	('changemgmt.next_step', 'USAGE'), ('changemgmt.unmet_requirement', 'USAGE'),
 	-- the policies call it for whoever reads
-	('changemgmt.hidden_changes()', 'EXECUTE');
+	('changemgmt.hidden_changes()', 'EXECUTE'), ('changemgmt.hidden_causes()', 'EXECUTE');
 CREATE FUNCTION pg_temp.acl() RETURNS TABLE (object text, privilege text) LANGUAGE sql AS $$
 	SELECT o.object, a.privilege_type
 	FROM (SELECT oid::regprocedure::text, coalesce(proacl, acldefault('f', proowner)), pronamespace, oid, 'pg_proc'::regclass FROM pg_proc

@@ -294,6 +294,7 @@ my %reads = (
 	'duty_rights()'                                        => '',
 	'earliest_start(bigint)'                               => 'c.id',
 	'field_class()'                                        => '',
+	'hidden_causes()'                                      => '',
 	'hidden_changes()'                                     => '',
 	'library_version()'                                    => '',
 	'merkle_root(bytea[])'                                 => "ARRAY[changemgmt.row_digest(c)]",
