@@ -40,12 +40,12 @@ CREATE FUNCTION changemgmt.shipped_triggers(
 COMMENT ON FUNCTION changemgmt.shipped_triggers() IS
 	'The triggers of the extension''s tables: the function that each calls, its type (events, level and time, as pg_trigger.tgtype), arguments, transition tables, and when it fires (as pg_trigger.tgenabled).';
 
-CREATE FUNCTION changemgmt.shipped_functions(OUT name text, OUT symbol text)
+CREATE FUNCTION changemgmt.shipped_functions(OUT name text, OUT symbol text, OUT manner text)
 	RETURNS SETOF record
 	LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 120
 	AS 'MODULE_PATHNAME', 'shipped_functions';
 COMMENT ON FUNCTION changemgmt.shipped_functions() IS
-	'The functions of the extension that are written in C, each with its symbol in the library.';
+	'The functions of the extension that are written in C, each with its symbol in the library, its volatility and whether it is strict.';
 
 CREATE FUNCTION changemgmt.doctor(
 	deep boolean DEFAULT false,
@@ -90,8 +90,10 @@ BEGIN ATOMIC
 		LEFT JOIN pg_policy AS p ON p.polrelid = t.oid AND p.polname = e.polname
 		WHERE t.oid IS NOT NULL
 	), our_function AS MATERIALIZED (
-		SELECT p.oid, p.oid::regprocedure::text AS name, p.proname, l.lanname, p.prosrc, p.probin,
-			   p.prosecdef, p.proconfig, p.proowner
+		SELECT p.oid, p.oid::regprocedure::text AS name, p.proname, p.prokind, l.lanname, p.prosrc, p.probin,
+			   p.prosecdef, p.proconfig, p.proowner,
+			   concat_ws(' ', CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END,
+						 CASE WHEN p.proisstrict THEN 'strict' END) AS manner
 		FROM pg_extension AS e
 		JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass
 			AND d.refobjid = e.oid AND d.deptype = 'e'
@@ -137,19 +139,29 @@ BEGIN ATOMIC
 					THEN format('the function was replaced by one in %s', f.lanname)
 					WHEN f.probin <> b.probin
 					THEN format('the function was replaced by one of library %s', f.probin)
-					ELSE format('the function was bound to %s in place of %s', f.prosrc, s.symbol) END,
+					WHEN f.prosrc <> s.symbol
+					THEN format('the function was bound to %s in place of %s', f.prosrc, s.symbol)
+					WHEN f.manner <> s.manner
+					THEN format('the function is %s in place of %s', f.manner, s.manner)
+					ELSE 'the function is SECURITY DEFINER: it takes the owner for the caller' END,
 			   'Create it as the script of the extension does.'
 		FROM changemgmt.shipped_functions() AS s
 		FULL JOIN our_function AS f ON f.proname = s.name
 		CROSS JOIN library AS b
-		WHERE CASE WHEN s.name IS NULL THEN f.lanname NOT IN ('sql', 'internal')
-				   ELSE f.oid IS NULL OR f.lanname <> 'c' OR f.probin <> b.probin OR f.prosrc <> s.symbol END
+		WHERE CASE WHEN s.name IS NULL THEN f.lanname <> 'sql' AND f.prokind <> 'a'
+				   ELSE f.oid IS NULL OR f.lanname <> 'c' OR f.probin <> b.probin OR f.prosrc <> s.symbol
+						OR f.manner <> s.manner OR f.prosecdef END
 		UNION ALL
 		SELECT 3, 'error', f.name, 'the function is SECURITY DEFINER, and its search_path is not pinned',
 			   'Create it as the script of the extension does.'
 		FROM our_function AS f
-		WHERE f.prosecdef
+		WHERE f.prosecdef AND f.lanname <> 'c'
 		  AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (f.proconfig), false)
+		UNION ALL
+		SELECT 3, 'error', f.name, format('the function runs with %s', c.setting),
+			   format('ALTER FUNCTION %s RESET %s;', f.name, split_part(c.setting, '=', 1))
+		FROM our_function AS f CROSS JOIN LATERAL unnest(f.proconfig) AS c(setting)
+		WHERE c.setting NOT IN ('search_path=pg_catalog, pg_temp', 'TimeZone=UTC')
 		UNION ALL
 		SELECT 3, 'error', 'changemgmt_drop_guard',
 			   CASE WHEN g.oid IS NULL THEN 'the event trigger is missing'

@@ -40,15 +40,16 @@ SELECT is((SELECT string_agg(format('%s.%s: %s', relation, name, what), E'\n' OR
 	WHERE (c.function, c.type, replace(c.arguments, $q$', '$q$, ' '), c.transition, c.enabled, c.is_plain)
 		IS DISTINCT FROM (s.function, s.type, s.arguments, s.transition, s.enabled, true)) AS x),
 	NULL, 'the triggers are those that were created: each has its line in trigger_kinds[] of src/doctor.c');
-SELECT is((SELECT string_agg(format(CASE WHEN s.name IS NULL THEN 'add {"%s", %s}, to functions[] of src/doctor.c'
-		WHEN c.proname IS NULL THEN 'take %s out of functions[] of src/doctor.c'
-		ELSE 'the symbol of %s is %s' END, coalesce(c.proname, s.name),
-		CASE WHEN c.proname = c.prosrc THEN 'NULL' ELSE '"' || c.prosrc || '"' END), E'\n' ORDER BY c.proname)
+SELECT is((SELECT string_agg(CASE WHEN c.name IS NULL THEN format('take %s out of functions[] of src/doctor.c', s.name)
+		ELSE format('functions[] of src/doctor.c needs the line {"%s", %s, "%s"},', c.name,
+			CASE WHEN c.name = c.symbol THEN 'NULL' ELSE '"' || c.symbol || '"' END, c.manner) END, E'\n' ORDER BY c.name)
 	FROM changemgmt.shipped_functions() AS s
-	FULL JOIN (SELECT p.proname::text COLLATE "default" AS proname, p.prosrc
+	FULL JOIN (SELECT p.proname::text COLLATE "default" AS name, p.prosrc AS symbol,
+			('{"i": "immutable", "s": "stable", "v": "volatile"}'::jsonb ->> p.provolatile::text)
+				|| CASE WHEN p.proisstrict THEN ' strict' ELSE '' END AS manner
 		FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
-		WHERE p.pronamespace = 'changemgmt'::regnamespace AND l.lanname = 'c') AS c ON c.proname = s.name
-	WHERE c.prosrc IS DISTINCT FROM s.symbol),
+		WHERE p.pronamespace = 'changemgmt'::regnamespace AND l.lanname = 'c') AS c ON c.name = s.name
+	WHERE (c.symbol, c.manner) IS DISTINCT FROM (s.symbol, s.manner)),
 	NULL, 'the functions in C are those that were created: each has its line in functions[] of src/doctor.c');
 SELECT is((SELECT count(*) FROM changemgmt.shipped_functions()), (SELECT count(DISTINCT name) FROM changemgmt.shipped_functions()),
 	'and has it once: doctor() finds a function by its name');
@@ -101,6 +102,15 @@ INSERT INTO defect VALUES
 		'error: changemgmt.close(bigint,text,bigint): the function was bound to abort_change in place of close_change'),
 	('CREATE OR REPLACE FUNCTION changemgmt.ledger_guard() RETURNS trigger LANGUAGE c AS ''$libdir/plpgsql'', ''plpgsql_call_handler''',
 		'error: changemgmt.ledger_guard(): the function was replaced by one of library $libdir/plpgsql'),
+	('ALTER FUNCTION changemgmt.verify_ledger(text, bigint) STRICT', format('error: changemgmt.verify_ledger(text,bigint): the function is %s strict in place of %1$s',
+		(SELECT '{"s": "stable", "v": "volatile"}'::jsonb ->> provolatile::text FROM pg_proc WHERE oid = 'changemgmt.verify_ledger(text, bigint)'::regprocedure))),
+	('ALTER FUNCTION changemgmt.hidden_changes() IMMUTABLE', 'error: changemgmt.hidden_changes(): the function is immutable in place of stable'),
+	('ALTER FUNCTION changemgmt.hidden_changes() SECURITY DEFINER SET search_path = pg_catalog, pg_temp',
+		'error: changemgmt.hidden_changes(): the function is SECURITY DEFINER: it takes the owner for the caller'),
+	('ALTER FUNCTION changemgmt.add_risk(bigint, text, text, text, text) SET session_replication_role = replica',
+		'error: changemgmt.add_risk(bigint,text,text,text,text): the function runs with session_replication_role=replica'),
+	('CREATE OR REPLACE FUNCTION changemgmt.change_header(change_id bigint) RETURNS text STABLE LANGUAGE internal AS ''int8out''',
+		'error: changemgmt.change_header(bigint): the function was replaced by one in internal'),
 	('CREATE OR REPLACE FUNCTION changemgmt.change_header(change_id bigint) RETURNS text STABLE LANGUAGE c AS ''$libdir/changemgmt'', ''change_number''',
 		'error: changemgmt.change_header(bigint): the function was replaced by one in c'),
 	('SET LOCAL changemgmt.allow_drop = on; ALTER EXTENSION changemgmt DROP FUNCTION changemgmt.merkle_root(bytea[]);
