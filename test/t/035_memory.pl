@@ -147,7 +147,8 @@ cmp_ok($bytes, '<=', 65536, 'nor memory of plans');
 SKIP:
 {
 	skip 'no /proc', 1 if !$data_n;
-	cmp_ok($data_n3 - $data_n, '<=', 2048, 'nor memory of the process');
+	# malloc takes from the system in steps of its own
+	cmp_ok($data_n3 - $data_n, '<=', 4096, 'nor memory of the process');
 }
 
 is($s->sql(<<'EOSQL'), 't', 'more than 100 thousand calls');
