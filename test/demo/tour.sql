@@ -199,5 +199,25 @@ SELECT to_char(month, 'YYYY-MM') AS month, changes, failed, decided,
        rolled_back AS back, round((time_to_rollback_median_seconds / 60)::numeric) AS minutes,
        is_provisional AS provisional
 FROM monthly_metrics ORDER BY month;
+\set ECHO none
+
+\echo
+\echo '--- What the auditor asks: who did what, on what, and was it altered afterwards?'
+\set ECHO queries
+SELECT decided_by, decision, plan_revision AS plan, record ->> 'title' AS decided_on,
+       record ->> 'rollback_minutes' AS rollback
+FROM what_the_board_saw(2) WHERE kind = 'vote' ORDER BY sequence;
+SELECT subjects, entries, left(root, 16) || ' ...' AS keep_this_outside FROM ledger_checkpoint();
+\set ECHO none
+\echo
+\echo 'Somebody who owns the server switches the rules off and makes a failure a success:'
+\set ECHO queries
+BEGIN;
+SET LOCAL session_replication_role = replica;
+UPDATE change SET outcome = 'successful' WHERE id = 4;
+SET LOCAL session_replication_role = origin;
+SELECT subject_kind, subject_id, sequence, problem FROM verify_ledger();
+ROLLBACK;
 SELECT count(*) AS problems_in_the_ledger FROM verify_ledger();
+SELECT count(*) AS not_as_it_should_be FROM doctor();
 \set ECHO none
