@@ -451,6 +451,9 @@ FROM part;
 SELECT is(pg_temp.problems(format('DELETE FROM changemgmt.%I WHERE id = %s', name, id), :walked),
 	format('%s %s row %s of %s is gone, and its deletion is not recorded', :walked, pg_temp.entry_of(:walked, name, id), id, name), 'also by itself: ' || name)
 FROM part;
+SELECT is(pg_temp.problems(format('UPDATE changemgmt.change_task SET description = ''x'', status = ''open'', title = ''y'' WHERE id = %s', :task)),
+	format('%s %s row %s of change_task is not what the chain recorded', :walked, pg_temp.entry_of(:walked, 'change_task', :task), :task),
+	'altered in what three entries told, and named once');
 SELECT is(pg_temp.problems(format('UPDATE changemgmt.change_risk SET change_id = %s WHERE id = %s', :long, :risk)),
 	format('%s %s row %s of change_risk is gone, and its deletion is not recorded, %s row %s of change_risk is there, but the chain does not know it',
 		:walked, pg_temp.entry_of(:walked, 'change_risk', :risk), :risk, :long, :risk), 'moved, and found in both');
