@@ -122,12 +122,12 @@ SELECT c.id, c.revision, c.status, l.* FROM changemgmt.change AS c
 LEFT JOIN (
 	SELECT subject_id AS id, count(*) AS entries, max(sequence) AS last,
 		   (array_agg(to_status ORDER BY sequence DESC))[1] AS status
-	FROM changemgmt.ledger GROUP BY subject_id) AS l USING (id)
+	FROM changemgmt.ledger WHERE subject_kind = 'change' GROUP BY subject_id) AS l USING (id)
 WHERE (c.revision, c.ledger_sequence, c.status) IS DISTINCT FROM (l.entries, l.last, l.status)
 UNION ALL
 SELECT subject_id, sequence, from_status, NULL, NULL, NULL, before FROM (
 	SELECT subject_id, sequence, from_status, lag(to_status) OVER (PARTITION BY subject_id ORDER BY sequence) AS before
-	FROM changemgmt.ledger) AS l
+	FROM changemgmt.ledger WHERE subject_kind = 'change') AS l
 WHERE from_status IS DISTINCT FROM before
 EOSQL
 	is($s->sql(<<'EOSQL'), '', "$what: each part is what the ledger recorded");

@@ -78,6 +78,7 @@ my %verbs = (
 	add_check           => "{draft}, 'check'",
 	add_ci              => "'here'",
 	add_comment         => "{draft}, 'remark'",
+	add_condition       => "{draft}, 'condition'",
 	add_item            => "{draft}, 'host'",
 	add_person          => "'here'",
 	add_risk            => "{draft}, 'risk', 'low', 'low'",
