@@ -193,4 +193,10 @@ TestServer::spew($half, TestServer::slurp($plain) =~ s/^(COPY changemgmt\.ledger
 isnt($rc, 0, 'a damaged dump does not restore');
 is($s->sql("SELECT count(*) FROM pg_extension WHERE extname = 'changemgmt'", db => 'broken'), '0', 'and leaves nothing');
 
+# Who may not create the extension does not restore it.
+$s->createdb('plain_owner');
+$s->sql('CREATE ROLE regress_plain; ALTER DATABASE plain_owner OWNER TO regress_plain');
+is($s->sqlstate('SET ROLE regress_plain; CREATE EXTENSION changemgmt', db => 'plain_owner'), '42501',
+	'the owner of a database who is no superuser cannot create the extension');
+
 done_testing;
