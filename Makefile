@@ -18,6 +18,9 @@ PG_CONFIG ?= pg_config
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" changemgmt.control)
 PGXNVERSION := $(shell echo $(EXTVERSION).0.0 | cut -d. -f1-3)
 
+# Months and years of a recurrence are expanded by libical.
+SHLIB_LINK += -lical
+
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 
 # The install script is the parts in their numbers' order.

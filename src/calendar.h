@@ -1,13 +1,20 @@
 /*-------------------------------------------------------------------------
  *
  * calendar.h
- *	  Business days.
+ *	  Business days, and the type recurrence.
+ *
+ * calendar_rule.c reads and writes rules (RRULE of RFC 5545),
+ * calendar_expand.c steps through their days with libical,
+ * calendar_recurrence.c is the type, calendar_occurrence.c turns it into real
+ * times.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef CHANGEMGMT_CALENDAR_H
 #define CHANGEMGMT_CALENDAR_H
 
+#include "lib/stringinfo.h"
+#include "pgtime.h"
 #include "utils/timestamp.h"
 
 #define BUSINESS_DAYS_MAX 3660
@@ -15,5 +22,193 @@
 /* The same local time "days" business days later, 0 to BUSINESS_DAYS_MAX;
  * from a weekend, counted from the Monday that ends it at 00:00. */
 extern TimestampTz calendar_add_business_days(TimestampTz at, int days);
+
+/* ----------
+ * Rules.  A day is counted from 2000-01-01, as the server's type date does.
+ * ----------
+ */
+
+#define RULE_INTERVAL_MAX		1000
+#define RULE_COUNT_MAX			10000
+#define RULE_TIMES_MAX			288 /* a day: every five minutes */
+
+/* Occurrences begin in these years: libical's own calendar is another one
+ * before 1583, and ends in 2582. */
+#define RECURRENCE_FIRST_YEAR	1900
+#define RECURRENCE_LAST_YEAR	2499
+
+typedef enum RuleFrequency
+{
+	RULE_DAILY,
+	RULE_WEEKLY,
+	RULE_MONTHLY,
+	RULE_YEARLY
+} RuleFrequency;
+
+/* The parts that are lists, in the order in which they are written. */
+typedef enum RuleList
+{
+	BY_MONTH,
+	BY_WEEKNO,
+	BY_YEARDAY,
+	BY_MONTHDAY,
+	BY_DAY,						/* see RULE_DAY */
+	BY_HOUR,
+	BY_MINUTE,
+	BY_SECOND,
+	BY_SETPOS
+} RuleList;
+
+#define RULE_LISTS (BY_SETPOS + 1)
+
+/* A day of the week, 0 is Monday, with its ordinal (0: every, -1: the last) */
+#define RULE_DAY(ordinal, weekday)	(((ordinal) + 64) * 8 + (weekday))
+#define RULE_DAY_ORDINAL(value)		((value) / 8 - 64)
+#define RULE_DAY_WEEKDAY(value)		((value) % 8)
+
+typedef enum RuleUntil
+{
+	UNTIL_NONE,
+	UNTIL_UTC,
+	UNTIL_LOCAL,				/* in the zone of the recurrence */
+	UNTIL_DATE					/* to the end of the local day */
+} RuleUntil;
+
+typedef struct Rule
+{
+	RuleFrequency frequency;
+	int			interval;
+	int			count;			/* 0: none */
+	RuleUntil	until_kind;
+	Timestamp	until;
+	int			week_start;		/* 0 is Monday */
+	int			n[RULE_LISTS];
+	int16	   *by[RULE_LISTS]; /* sorted, each value once */
+} Rule;
+
+/* What is wrong with an input, and where; the caller makes it an error. */
+typedef struct Fault
+{
+	int			sqlstate;
+	const char *at;				/* in the input; NULL: no one place */
+	const char *message;
+	const char *hint;			/* or NULL */
+} Fault;
+
+/* Returns false, for the caller to hand on. */
+extern bool fault_set(Fault *fault, int sqlstate, const char *at,
+					  const char *hint, const char *format,...)
+			pg_attribute_printf(5, 6);
+
+/* Reads what follows RRULE: up to end. */
+extern bool rule_parse(const char *text, const char *end, Rule *rule,
+					   Fault *fault);
+
+/* One of the forms 20260106, 20260106T020000, 20260106T020000Z, up to end. */
+extern bool datetime_parse(const char *text, const char *end,
+						   Timestamp *result, bool *is_date, bool *is_utc,
+						   Fault *fault);
+extern void datetime_append(StringInfo buf, Timestamp local, bool is_date);
+
+/* Its one canonical form. */
+extern char *rule_text(const Rule *rule);
+
+/* Writes out what the rule takes from its start: afterwards it says by itself
+ * which days and times are meant. */
+extern void rule_complete(Rule *rule, Timestamp start);
+
+/* Whether a completed rule can have a day at all, told without looking for
+ * one; what that leaves is found out by looking. */
+extern bool rule_is_possible(const Rule *rule, int start_day);
+
+/* Whether a day is one of those that the lists of months, days of months,
+ * weeks and days of the week name; ordinals are not looked at. */
+extern bool rule_day_passes(const Rule *rule, int start_day, int day);
+
+/* A number for the period (day, week, month, year) that a day belongs to. */
+extern int	rule_period(const Rule *rule, int day);
+
+/* The first day of that period, or a day before it. */
+extern int	rule_period_start(const Rule *rule, int day);
+
+/* ----------
+ * Days of a completed rule, by libical
+ * ----------
+ */
+
+/* Does libical, too, take the rule for one? */
+extern bool rule_is_read(const Rule *rule);
+
+typedef struct RuleWalker RuleWalker;
+
+/* Lives in, and is freed with, the memory context.  False into *found if
+ * libical knows no day of the rule. */
+extern RuleWalker *rule_walker_new(MemoryContext context, const Rule *rule,
+								   int start_day, bool *found);
+
+/* From here on the days not before this one are given, in order. */
+extern void rule_walker_seek(RuleWalker *walker, int day);
+extern bool rule_walker_next(RuleWalker *walker, int *day);
+
+/* ----------
+ * The type
+ * ----------
+ */
+
+/* On disk: only canonical values, see recurrence_check(). */
+typedef struct Recurrence
+{
+	int32		vl_len_;		/* varlena header (do not touch directly!) */
+	uint8		version;		/* RECURRENCE_VERSION */
+	uint8		unused;			/* 0 */
+	uint16		flags;			/* 0 */
+	Timestamp	start;			/* local, whole seconds */
+	int32		days;			/* duration: nominal days ... */
+	int32		seconds;		/* ... and exact seconds */
+	uint16		zone_length;
+	uint16		rule_length;	/* 0: happens once */
+	int32		exdates;
+	Timestamp	exdate[FLEXIBLE_ARRAY_MEMBER];	/* ascending */
+	/* then the bytes of the zone's name and of the rule's text */
+} Recurrence;
+
+#define RECURRENCE_VERSION		1
+#define RECURRENCE_EXDATES_MAX	1000
+#define RECURRENCE_DAYS_MAX		366
+
+#define RECURRENCE_ZONE(r)		((char *) &(r)->exdate[(r)->exdates])
+#define RECURRENCE_RULE(r)		(RECURRENCE_ZONE(r) + (r)->zone_length)
+
+/* An argument, detoasted and looked at. */
+extern Recurrence *recurrence_check(struct varlena *value);
+#define PG_GETARG_RECURRENCE_P(n) \
+	recurrence_check(PG_DETOAST_DATUM(PG_GETARG_DATUM(n)))
+
+/* ----------
+ * Real times
+ * ----------
+ */
+
+typedef struct Occurrence
+{
+	TimestampTz starts_at;
+	TimestampTz ends_at;
+} Occurrence;
+
+/* A recurrence made ready to be asked, with what it has computed. */
+typedef struct RecurrenceState RecurrenceState;
+
+extern RecurrenceState *recurrence_open(MemoryContext context,
+										const Recurrence *value);
+
+/* The moment at which clocks first show a local time, or jump over it. */
+extern TimestampTz recurrence_real_time(Timestamp local, pg_tz *zone);
+
+/* The first occurrence that begins later; false if there is none. */
+extern bool recurrence_next(RecurrenceState *state, TimestampTz after,
+							Occurrence *result);
+
+/* Whether there is one; UNTIL, COUNT and EXDATE are counted in. */
+extern bool recurrence_has_any(RecurrenceState *state);
 
 #endif							/* CHANGEMGMT_CALENDAR_H */

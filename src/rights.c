@@ -92,6 +92,25 @@ static const struct
 	{"change_failure_rate", ALL_DUTIES},
 	{"rate_sum", ALL_DUTIES},
 
+	/* the type recurrence */
+	{"recurrence_in", ALL_DUTIES},
+	{"recurrence_out", ALL_DUTIES},
+	{"recurrence_recv", ALL_DUTIES},
+	{"recurrence_send", ALL_DUTIES},
+	{"recurrence_eq", ALL_DUTIES},
+	{"recurrence_ne", ALL_DUTIES},
+	{"recurrence_lt", ALL_DUTIES},
+	{"recurrence_le", ALL_DUTIES},
+	{"recurrence_gt", ALL_DUTIES},
+	{"recurrence_ge", ALL_DUTIES},
+	{"recurrence_cmp", ALL_DUTIES},
+	{"recurrence_hash", ALL_DUTIES},
+	{"recurrence_hash_extended", ALL_DUTIES},
+	{"contains", ALL_DUTIES},
+	{"occurrences", ALL_DUTIES},
+	{"occurrences_support", ALL_DUTIES},
+	{"next_occurrence", ALL_DUTIES},
+
 	/* what only looks */
 	{"acting_person", ALL_DUTIES},
 	{"add_business_days", ALL_DUTIES},

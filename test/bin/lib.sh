@@ -119,7 +119,7 @@ ensure_packages() {
 	*)
 		pg_config=$(command -v pg_config) || die "packages can be installed by this script on Debian and Ubuntu only.
 Please install PostgreSQL 15 or later with its development files (pg_config, server headers),
-pgTAP, a C compiler, make and perl, then run this again, with PG_CONFIG=/path/to/pg_config
+pgTAP, libical with its headers, a C compiler, make and perl, then run this again, with PG_CONFIG=/path/to/pg_config
 if pg_config is not in the PATH."
 		check_tools
 		return
@@ -134,6 +134,7 @@ if pg_config is not in the PATH."
 	command -v make >/dev/null || missing+=(make)
 	command -v gcc >/dev/null || missing+=(gcc)
 	[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+	[ -e /usr/include/libical/ical.h ] || missing+=(libical-dev)
 	command -v prove >/dev/null || missing+=(perl)
 	command -v python3 >/dev/null || missing+=(python3)
 	if [ -z "$version" ]; then
@@ -240,6 +241,8 @@ check_tools() {
 	[ -e "$("$pg_config" --pgxs)" ] && [ -e "$("$pg_config" --includedir-server)/postgres.h" ] ||
 		die "no development files (PGXS and server headers) for $pg_config"
 	[ -e "$("$pg_config" --sharedir)/extension/pgtap.control" ] || die "no pgTAP for $pg_config"
+	echo '#include <libical/ical.h>' | gcc -E - >/dev/null 2>&1 ||
+		die "no headers of libical; please install them (Debian: libical-dev)"
 	say "PostgreSQL: $("$pg_config" --version)"
 	PG_CONFIG=$pg_config
 }

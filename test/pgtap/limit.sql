@@ -54,6 +54,8 @@ INSERT INTO edge VALUES
 	('jsonb', '(''{"title": "t", "attributes": '' || repeat(''{"a":'', 2000) || ''1'' || repeat(''}'', 2000) || ''}'')::jsonb'),
 	('boolean', 'true'), ('boolean', 'false'),
 	('changemgmt.rate', '''9223372036854775807/9223372036854775807'''), ('changemgmt.rate', '''0/9223372036854775807'''), ('changemgmt.rate', '''0/0'''),
+	('changemgmt.recurrence', '''DTSTART:24991231T235959Z DURATION:P366D RRULE:FREQ=YEARLY;INTERVAL=1000'''), ('changemgmt.recurrence', '''DTSTART:19000101T000000Z DURATION:PT1S RRULE:FREQ=DAILY;COUNT=10000'''),
+	('tstzrange', '''empty'''), ('tstzrange', '''(,)'''), ('tstzrange', '''[-infinity,infinity]'''), ('tstzrange', '''[294276-12-31 00:00+00,294276-12-31 23:59:59.999999+00]'''), ('tstzrange', '''[4714-11-24 00:00:00+00 BC,)'''),
 	('changemgmt.change', 'jsonb_populate_record(NULL::changemgmt.change, ''{"id": 1}'')'), ('record', 'ROW()'), ('record', 'ROW(NULL)'), ('record', 'ROW(repeat(''x'', 1000000), ROW(1, ROW(NULL)))'),
 	('regprocedure', '0'), ('regprocedure', '4294967295'), ('regprocedure', '''now()'''),
 	('bytea', ''''''), ('bytea[]', '''{}'''), ('bytea[]', '''{NULL}'''), ('bytea[]', '''{"",""}'''), ('bytea[]', 'array_fill(''\x00''::bytea, ARRAY[10000])');

@@ -31,6 +31,21 @@ CREATE TEMP TABLE matrix (place integer GENERATED ALWAYS AS IDENTITY, kind text 
 -- Functions that only look: everybody's with a duty
 INSERT INTO matrix (subject, statement, cells)
 SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
+	('contains', 'changemgmt.contains(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', ''2026-07-01'')'),
+	('next_occurrence', 'changemgmt.next_occurrence(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', ''2026-07-01'')'),
+	('occurrences', 'changemgmt.occurrences(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', ''[2026-07-01,2026-07-03)'')'),
+	('recurrence_in', 'changemgmt.recurrence_in(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
+	('recurrence_out', 'changemgmt.recurrence_out(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
+	('recurrence_send', 'changemgmt.recurrence_send(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
+	('recurrence_hash', 'changemgmt.recurrence_hash(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
+	('recurrence_hash_extended', 'changemgmt.recurrence_hash_extended(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', 1)'),
+	('recurrence_eq', 'changemgmt.recurrence_eq(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', ''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
+	('recurrence_ne', 'changemgmt.recurrence_ne(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', ''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
+	('recurrence_lt', 'changemgmt.recurrence_lt(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', ''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
+	('recurrence_le', 'changemgmt.recurrence_le(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', ''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
+	('recurrence_gt', 'changemgmt.recurrence_gt(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', ''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
+	('recurrence_ge', 'changemgmt.recurrence_ge(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', ''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
+	('recurrence_cmp', 'changemgmt.recurrence_cmp(''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'', ''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')'),
 	('rate', 'changemgmt.rate(1, 2)'),
 	('rate_in', 'changemgmt.rate_in(''1/2'')'),
 	('rate_out', 'changemgmt.rate_out(''1/2'')'),
@@ -166,7 +181,9 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 -- Support functions that nobody can call from SQL: their arguments are internal.
 INSERT INTO matrix (subject, statement, cells) VALUES
 	('rate_recv', 'SELECT changemgmt.rate_recv(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883'),
-	('rate_sortsupport', 'SELECT changemgmt.rate_sortsupport(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883');
+	('rate_sortsupport', 'SELECT changemgmt.rate_sortsupport(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883'),
+	('recurrence_recv', 'SELECT changemgmt.recurrence_recv(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883'),
+	('occurrences_support', 'SELECT changemgmt.occurrences_support(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883');
 
 -- Functions of triggers: the owner, too, finds that they are called by triggers.
 INSERT INTO matrix (subject, statement, cells)
@@ -625,7 +642,7 @@ FROM matrix WHERE kind NOT LIKE 'COPY%' GROUP BY kind ORDER BY kind;
 CREATE TEMP TABLE public_may (object text, privilege text);
 INSERT INTO public_may VALUES
 	-- types can be named by everybody
-	('changemgmt.rate', 'USAGE'), ('changemgmt.approval_count', 'USAGE'), ('changemgmt.change_state', 'USAGE'),
+	('changemgmt.rate', 'USAGE'), ('changemgmt.recurrence', 'USAGE'), ('changemgmt.approval_count', 'USAGE'), ('changemgmt.change_state', 'USAGE'),
 	('changemgmt.next_step', 'USAGE'), ('changemgmt.unmet_requirement', 'USAGE'),
 	-- the policies call it for whoever reads
 	('changemgmt.hidden_changes()', 'EXECUTE'), ('changemgmt.hidden_causes()', 'EXECUTE');

@@ -88,7 +88,7 @@ for my $file (@files)
 }
 
 # README names each function that people call: all but those of triggers, and
-# what types, operators and aggregates are made of.
+# what types, operators, aggregates and the planner are served by.
 my $readme = TestServer::slurp("$root/README.md");
 $server->createdb('docs_functions');
 $server->psql('CREATE EXTENSION changemgmt', db => 'docs_functions');
@@ -97,6 +97,7 @@ SELECT DISTINCT proname FROM pg_proc AS p
 WHERE pronamespace = 'changemgmt'::regnamespace AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
 AND NOT EXISTS (SELECT FROM pg_type WHERE p.oid IN (typinput, typoutput, typreceive, typsend))
 AND NOT EXISTS (SELECT FROM pg_amproc WHERE amproc = p.oid)
+AND NOT EXISTS (SELECT FROM pg_proc AS s WHERE s.prosupport = p.oid)
 AND NOT EXISTS (SELECT FROM pg_amop JOIN pg_operator AS o ON o.oid = amopopr WHERE oprcode = p.oid)
 AND NOT EXISTS (SELECT FROM pg_operator AS o WHERE oprcode = p.oid AND oprresult = 'bool'::regtype)
 AND NOT EXISTS (SELECT FROM pg_aggregate

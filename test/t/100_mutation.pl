@@ -1,5 +1,5 @@
 # Thousands of damaged inputs for every function that reads what a client
-# sends: text and binary input of rate, documents, definitions, settings,
+# sends: text and binary input of rate and recurrence, documents, definitions, settings,
 # names, rows.  Each gives a value that is what it says, or an error of a class
 # that speaks of input (22, 23, 54, MC); never an internal error, and never the
 # end of the session.
@@ -172,6 +172,16 @@ my @targets = (
 	[ 'rate: array', "SELECT a::text::changemgmt.rate[] = a FROM (SELECT $text\::changemgmt.rate[] AS a) x", [ '{4/23,0/0,NULL}', '{{1/2},{3/4}}' ], 100 ],
 	[ 'rate: parts', "SELECT changemgmt.wilson_low(r, c) <= changemgmt.wilson_high(r, c) OR changemgmt.denominator(r) = 0 FROM (SELECT changemgmt.rate(split_part($text, ' ', 1)::bigint, split_part($text, ' ', 2)::bigint) AS r, split_part($text, ' ', 3)::float8 AS c) x",
 		[ '4 23 0.95', '0 0 0.5', '9223372036854775806 9223372036854775807 0.999999', '0 9223372036854775807 1e-300' ], 150 ],
+	[ 'recurrence: text', "SELECT public.use_recurrence($text)", [
+			'DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=WEEKLY;BYDAY=TU,TH EXDATE:20261224T020000,20261231T020000',
+			'DTSTART:20260106T020000Z DTEND:20260106T033000Z RRULE:FREQ=MONTHLY;INTERVAL=2;BYDAY=-1FR,1MO;COUNT=10',
+			'DTSTART;VALUE=DATE;TZID=America/New_York:20261127 RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=FR;BYMONTHDAY=23,24,25,26,27,28,29',
+			'DTSTART;TZID=Australia/Lord_Howe:20260101T021500 DURATION:P1DT30M RRULE:FREQ=YEARLY;BYWEEKNO=1,-1;BYHOUR=1,2;BYSETPOS=-1;UNTIL=20301231T000000Z',
+			'DTSTART:20260106T020000Z DURATION:P1W RRULE:FREQ=DAILY;INTERVAL=3;WKST=SU;BYMONTH=1,2;BYSECOND=0,30',
+			'DTSTART:20260106T020000Z DURATION:PT1S RRULE:FREQ=YEARLY;BYYEARDAY=1,100,-1;UNTIL=20300101',
+		], 600 ],
+	[ 'recurrence: parts', "SELECT count(*) >= 0 FROM changemgmt.occurrences(split_part($text, '|', 1)::changemgmt.recurrence, split_part($text, '|', 2)::tstzrange)",
+		[ 'DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY|[2026-01-01,2027-01-01)', 'DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=MONTHLY;COUNT=5|(,)', 'DTSTART:20260106T020000Z DURATION:PT2H|[-infinity,infinity]' ], 120 ],
 	[ 'change_id', "SELECT changemgmt.change_id(changemgmt.change_number(id)) = id AND rtrim(upper($text), '0123456789') = 'CHG' FROM (SELECT changemgmt.change_id($text) AS id) x",
 		[ 'CHG00042', 'chg1', 'CHG9223372036854775807' ], 200 ],
 	(map {
@@ -217,6 +227,15 @@ my @targets = (
 my $mb = 'x' x 1_000_000;
 my %extreme = (
 	'rate: text' => [ '', '1' x 100_000 . '/5', '1/' . '0' x 1_000_000 . '5', ' ' x 1_000_000 . '1/5', "$mb/1", "1/5\0" ],
+	'recurrence: text' => [
+		'', $mb, "DTSTART:$mb", 'DTSTART:20260106T020000Z DURATION:P' . '9' x 1_000_000 . 'D', 'DTSTART:20260106T020000Z DURATION:PT1H RRULE:FREQ=DAILY;' x 20_000,
+		'DTSTART:20260106T020000Z DURATION:PT1H RRULE:FREQ=MONTHLY;BYDAY=' . join(',', ('1MO') x 200_000),
+		'DTSTART:20260106T020000Z DURATION:PT1H RRULE:FREQ=YEARLY;BYSETPOS=-1;BYYEARDAY=' . join(',', 1 .. 366),
+		'DTSTART:20260106T020000Z DURATION:PT1H RRULE:FREQ=YEARLY;BYYEARDAY=' . join(',', -366 .. -1, 1 .. 366),
+		'DTSTART:20260106T020000Z DURATION:PT1H RRULE:FREQ=DAILY EXDATE:' . join(',', map { sprintf '2026%02d%02dT020000', $_ / 28 % 12 + 1, $_ % 28 + 1 } 1 .. 100_000),
+		'DTSTART:20260106T020000Z DURATION:PT1H RRULE:FREQ=DAILY ' . 'EXDATE:20260107T020000 ' x 20_000,
+		'DTSTART;TZID=' . 'Europe/' x 100 . 'Berlin:20260106T020000 DURATION:PT1H', ' ' x 1_000_000 . 'DTSTART:20260106T020000Z DURATION:PT1H', "DTSTART:20260106T020000Z DURATION:PT1H\0",
+	],
 	'change_id' => [ '', 'CHG' . '0' x 1_000_000 . '7', 'CHG' . '9' x 1_000_000, $mb ],
 	'set_setting: number_prefix' => [ '', 'A' x 11, 'A' x 10, $mb ],
 	'set_setting: number_width' => [ '', '0', '19', '1' x 1_000_000 ],
@@ -341,6 +360,21 @@ BEGIN
     RETURN (SELECT p.login = use_person.login FROM changemgmt.person AS p WHERE id = person) AND changemgmt.person_id(login) = person;
 END $$;
 
+-- A recurrence that was accepted reads back as itself, and happens.
+CREATE FUNCTION public.recurrence_is_good(r changemgmt.recurrence) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    first record;
+BEGIN
+    SELECT * INTO first FROM changemgmt.next_occurrence(r, '-infinity');
+    PERFORM changemgmt.contains(r, '2026-07-01'), changemgmt.next_occurrence(r, '2027-01-01');
+    RETURN r::text::changemgmt.recurrence OPERATOR(changemgmt.=) r AND changemgmt.recurrence_hash(r::text) = changemgmt.recurrence_hash(r)
+        AND first.starts_at < first.ends_at AND changemgmt.contains(r, first.starts_at)
+        AND NOT changemgmt.contains(r, first.starts_at - interval '1 microsecond');
+END $$;
+CREATE FUNCTION public.use_recurrence(input text) RETURNS boolean LANGUAGE sql AS
+    'SELECT public.recurrence_is_good(input)';
+
+CREATE TABLE public.recurrences (r changemgmt.recurrence);
 CREATE TABLE public.rates (r changemgmt.rate);
 CREATE TABLE public.rate_arrays (r changemgmt.rate[]);
 -- What a file in COPY's binary format brings is what stands in it.
@@ -353,6 +387,8 @@ BEGIN
         SELECT coalesce(bool_and(changemgmt.numerator(r) BETWEEN 0 AND changemgmt.denominator(r)
             AND r::text::changemgmt.rate OPERATOR(changemgmt.=) r
             AND position(changemgmt.rate_send(r) IN pg_read_binary_file(file)) > 0), true) INTO good FROM public.rates WHERE r IS NOT NULL;
+    ELSIF relation = 'recurrences' THEN
+        SELECT coalesce(bool_and(public.recurrence_is_good(r) AND length(changemgmt.recurrence_send(r)) < 100000), true) INTO good FROM public.recurrences WHERE r IS NOT NULL;
     ELSE
         SELECT coalesce(bool_and(r::text::changemgmt.rate[] = r), true) INTO good FROM public.rate_arrays WHERE r IS NOT NULL;
     END IF;
@@ -397,6 +433,27 @@ my $rates = $head . join('', map { pack('n', 1) . binary_rate(@$_) } [ 4, 23 ], 
 my @binary_rates = (map({ $head . pack('n', 1) . binary_rate(@$_) . $end } [ 4, 23 ], [ 23, 4 ], [ -1, 1 ], [ 1, -1 ], [ -9223372036854775808, -9223372036854775808 ], [ 0, 9223372036854775807 ]),
 	map({ $head . pack('n', 1) . pack('N', $_) . 'x' x ($_ < 99 ? $_ : 9) . $end } 0, 1, 8, 15, 17, 32, 2**31 - 1, 2**31, 2**32 - 2), $head . pack('nN', 1, 0xffffffff) . $end, $rates);
 
+# Start and exceptions in seconds since 2000-01-01, local time.
+sub binary_recurrence
+{
+	my ($start, $days, $seconds, $zone, $rule, @exdates) = @_;
+	my $field = pack('C q> N N', 1, $start * 1_000_000, $days, $seconds) . pack('N/a* N/a* N', $zone, $rule, scalar @exdates) . pack('q>*', map { $_ * 1_000_000 } @exdates);
+	return pack('N', length $field) . $field;
+}
+my $start = 820_980_000;		# 2026-01-06 02:00
+my @recurrences = (
+	[ $start, 0, 7200, 'Europe/Berlin', 'FREQ=WEEKLY;BYDAY=TU,TH', $start + 7 * 86400, $start + 2 * 86400 ], [ $start, 1, 0, 'UTC', '' ],
+	[ $start, 3, 1800, 'Australia/Lord_Howe', 'FREQ=MONTHLY;BYDAY=-1FR;UNTIL=20301231T000000Z' ], [ $start, 0, 1, 'America/New_York', 'FREQ=YEARLY;BYWEEKNO=53;COUNT=4' ],
+);
+my $recurrences = $head . join('', map { pack('n', 1) . binary_recurrence(@$_) } @recurrences) . $end;
+my @binary_recurrences = (
+	$recurrences,
+	map({ $head . pack('n', 1) . binary_recurrence(@$_) . $end } @recurrences,
+		[ 2**40, 1, 0, 'UTC', '' ], [ -2**42, 1, 0, 'UTC', '' ], [ $start, 0, 0, 'UTC', '' ], [ $start, -1, 0, 'UTC', '' ], [ $start, 1, -5, 'UTC', '' ], [ $start, 2**31 - 1, 2**31 - 1, 'UTC', '' ],
+		[ $start, 1, 0, 'Nowhere/Land', '' ], [ $start, 1, 0, '', '' ], [ $start, 1, 0, "UTC\0", '' ], [ $start, 1, 0, 'UTC', 'FREQ=SECONDLY' ], [ $start, 1, 0, 'UTC', 'FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30' ],
+		[ $start, 1, 0, 'UTC', 'freq=daily;interval=1;byday=mo,mo' ], [ $start, 1, 0, 'UTC', '', $start ], [ $start, 1, 0, 'UTC', 'FREQ=DAILY', 2**43 ], [ $start, 1, 0, 'UTC', 'FREQ=DAILY', ($start) x 1001 ], [ $start + 0.5, 1, 0, 'UTC', '' ]),
+	map({ $head . pack('n', 1) . pack('N', length $_) . $_ . $end } pack('C q> N N', 2, 0, 1, 1), pack('C q> N N', 1, 0, 1, 1), pack('C q> N N N', 1, 0, 1, 1, 2**31), pack('C q> N N N N N', 1, 0, 1, 1, 0, 0, 2**31 - 1), pack('C q> N N N N N', 1, 0, 1, 1, 0, 0, 2**32 - 1)));
+
 # The cases: [name, input].
 my @cases;
 $state = $seed;
@@ -431,6 +488,12 @@ sub binary_cases
 	$state = $seed;
 	$file->('rates', $_) for @binary_rates;
 	$file->('rate_arrays', $_) for $arrays, $array->(), $array->([ 2, 1 ]);
+	$file->('recurrences', $_) for @binary_recurrences;
+	for (1 .. 300 * $factor)
+	{
+		my $skip = dice(20) ? length $head : 0;
+		$file->('recurrences', substr($recurrences, 0, $skip) . mutate(substr($recurrences, $skip)));
+	}
 	for (1 .. 300 * $factor)
 	{
 		# the head is COPY's own affair, so most of it is left alone
@@ -442,7 +505,7 @@ sub binary_cases
 }
 
 my @all = (@targets,
-	map { [ "COPY BINARY $_", "SELECT public.copy_binary(split_part(convert_from(\$1, 'UTF8'), ' ', 1), split_part(convert_from(\$1, 'UTF8'), ' ', 2))", [], 0, also => '08P01' ] } 'rates', 'rate_arrays');
+	map { [ "COPY BINARY $_", "SELECT public.copy_binary(split_part(convert_from(\$1, 'UTF8'), ' ', 1), split_part(convert_from(\$1, 'UTF8'), ' ', 2))", [], 0, also => '08P01' ] } 'rates', 'rate_arrays', 'recurrences');
 
 $s->sql('CREATE ROLE regress_mutation');
 for my $encoding (split ' ', $ENV{MUTATION_ENCODINGS} || 'UTF8 SQL_ASCII EUC_JP')

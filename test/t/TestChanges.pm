@@ -323,6 +323,21 @@ my %reads = (
 	'rate_sum(changemgmt.rate)'                            => 'r.a',
 	'rate_to_double(changemgmt.rate)'                      => 'r.a',
 	'rate_to_numeric(changemgmt.rate)'                     => 'r.a',
+	'contains(changemgmt.recurrence,timestamp with time zone)' => "q.a, '2026-07-07 00:30+00'",
+	'next_occurrence(changemgmt.recurrence,timestamp with time zone)' => "q.a, '2026-07-07 00:30+00'",
+	'occurrences(changemgmt.recurrence,tstzrange)'          => "q.a, '[2026-07-01,2026-08-01)'",
+	'recurrence_cmp(changemgmt.recurrence,changemgmt.recurrence)' => 'q.a, q.b',
+	'recurrence_eq(changemgmt.recurrence,changemgmt.recurrence)' => 'q.a, q.b',
+	'recurrence_ge(changemgmt.recurrence,changemgmt.recurrence)' => 'q.a, q.b',
+	'recurrence_gt(changemgmt.recurrence,changemgmt.recurrence)' => 'q.a, q.b',
+	'recurrence_hash(changemgmt.recurrence)'                => 'q.a',
+	'recurrence_hash_extended(changemgmt.recurrence,bigint)' => 'q.a, 1',
+	'recurrence_in(cstring)'                                => "'DTSTART:20260106T020000Z DURATION:PT2H'",
+	'recurrence_le(changemgmt.recurrence,changemgmt.recurrence)' => 'q.a, q.b',
+	'recurrence_lt(changemgmt.recurrence,changemgmt.recurrence)' => 'q.a, q.b',
+	'recurrence_ne(changemgmt.recurrence,changemgmt.recurrence)' => 'q.a, q.b',
+	'recurrence_out(changemgmt.recurrence)'                 => 'q.a',
+	'recurrence_send(changemgmt.recurrence)'                => 'q.a',
 	'requirement_list()'                                   => '',
 	'row_digest(record)'                                   => 'c',
 	'setting_value(text)'                                  => "'number_prefix'",
@@ -384,7 +399,10 @@ EOSQL
 		next if !defined $arguments;
 		my $from = $arguments =~ /\bc\b/ ? ' FROM changemgmt.change AS c'
 		  : $arguments =~ /\br\./
-		  ? " FROM (SELECT '2/10'::changemgmt.rate AS a, '4/20'::changemgmt.rate AS b) AS r" : '';
+		  ? " FROM (SELECT '2/10'::changemgmt.rate AS a, '4/20'::changemgmt.rate AS b) AS r"
+		  : $arguments =~ /\bq\./
+		  ? " FROM (SELECT 'DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=WEEKLY;BYDAY=TU,TH'::changemgmt.recurrence AS a,"
+			. " 'DTSTART:20260106T020000Z DURATION:P1D RRULE:FREQ=MONTHLY;BYDAY=2TU'::changemgmt.recurrence AS b) AS q" : '';
 		$text .= "\\echo === $function\nSELECT " . $function =~ s/\(.*//r . "($arguments)" . ($by_clock{$name} || '') . "$from;\n";
 	}
 	for my $line (split /\n/, $server->sql($text, db => $db))

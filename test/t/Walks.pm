@@ -174,7 +174,8 @@ otto | | SELECT changemgmt.shipped_functions()
 otto | | SELECT * FROM changemgmt.ledger_checkpoint()
 EOWALKS
 
-# What only computes; i runs from 1, r and s are rates, c is a change.
+# What only computes; i runs from 1, r and s are rates, q is a recurrence, c is
+# a change.
 my @cheap = split /\n/, <<'EOCHEAP';
 changemgmt.rate_in(changemgmt.rate_out(r))
 (r::text)::changemgmt.rate
@@ -199,6 +200,21 @@ changemgmt.rate_accum(r, true)
 changemgmt.rate_accum_inv(r, false)
 changemgmt.rate_combine(r, s)
 changemgmt.rate_combine_inv(r + s, s)
+changemgmt.recurrence_in(changemgmt.recurrence_out(q))
+(q::text)::changemgmt.recurrence
+changemgmt.recurrence_send(q)
+q = q OR q <> q OR q < q OR q <= q OR q > q OR q >= q
+q <> q
+q < q
+q <= q
+q > q
+q >= q
+changemgmt.recurrence_cmp(q, q)
+changemgmt.recurrence_hash(q)
+changemgmt.recurrence_hash_extended(q, i)
+changemgmt.contains(q, '2026-06-01'::timestamptz + make_interval(hours => i))
+(changemgmt.next_occurrence(q, '2026-06-01'::timestamptz + make_interval(days => i))).starts_at
+(SELECT count(*) FROM changemgmt.occurrences(q, tstzrange('2026-06-01', '2026-06-01'::timestamptz + make_interval(days => i))))
 changemgmt.add_business_days(now(), i)
 changemgmt.change_number(i)
 changemgmt.setting_value('number_' || CASE WHEN i % 2 = 0 THEN 'width' ELSE 'prefix' END)
@@ -218,6 +234,11 @@ my @refused = split /\n/, <<'EOREFUSED';
 22P02 | SELECT 'x'::changemgmt.rate
 22P02 | SELECT '1/2/3'::changemgmt.rate
 22003 | SELECT changemgmt.rate(9223372036854775807, 9223372036854775807) + changemgmt.rate(1, 1)
+22P02 | SELECT 'x'::changemgmt.recurrence
+22023 | SELECT 'DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30'::changemgmt.recurrence
+22023 | SELECT 'DTSTART:20260131T020000Z DURATION:PT2H RRULE:FREQ=MONTHLY;INTERVAL=24;BYMONTHDAY=31;UNTIL=20260101'::changemgmt.recurrence
+MC008 | SELECT * FROM changemgmt.occurrences('DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=MONTHLY', '(,)')
+22008 | SELECT changemgmt.contains('DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=MONTHLY', '9999-01-01')
 MC008 | SELECT changemgmt.add_business_days(now(), -1)
 MC008 | SELECT changemgmt.add_business_days('infinity', 1)
 EOREFUSED
@@ -310,8 +331,9 @@ BEGIN
     RETURN id;
 END \$\$;
 
-CREATE FUNCTION public.row_of(n int) RETURNS TABLE (i int, r changemgmt.rate, s changemgmt.rate, c changemgmt.change) LANGUAGE sql AS \$\$
-    SELECT i, changemgmt.rate(i, 2 * i), changemgmt.rate(i, 3 * i), (SELECT c FROM changemgmt.change AS c ORDER BY id LIMIT 1)
+CREATE FUNCTION public.row_of(n int) RETURNS TABLE (i int, r changemgmt.rate, s changemgmt.rate, q changemgmt.recurrence, c changemgmt.change) LANGUAGE sql AS \$\$
+    SELECT i, changemgmt.rate(i, 2 * i), changemgmt.rate(i, 3 * i),
+        ('DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=' || CASE WHEN i % 8 = 0 THEN 'MONTHLY;BYDAY=2TU' ELSE 'WEEKLY;BYDAY=TU,TH' END)::changemgmt.recurrence, (SELECT c FROM changemgmt.change AS c ORDER BY id LIMIT 1)
     FROM generate_series(1, n) AS i
 \$\$;
 
@@ -324,6 +346,8 @@ $refused
         WINDOW w AS (ORDER BY i ROWS BETWEEN 3 PRECEDING AND CURRENT ROW);
     PERFORM i FROM public.row_of(n) ORDER BY r;
     PERFORM count(*) FROM public.row_of(n) GROUP BY r;
+    PERFORM i FROM public.row_of(n) ORDER BY q;
+    PERFORM count(*) FROM public.row_of(n) GROUP BY q;
     PERFORM changemgmt.change_id(changemgmt.change_number(id)) FROM changemgmt.change ORDER BY id LIMIT n;
     PERFORM changemgmt.code_list(), changemgmt.field_class(), changemgmt.shipped_settings(), changemgmt.shipped_models();
     PERFORM * FROM changemgmt.code_list();
