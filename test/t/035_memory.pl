@@ -57,13 +57,7 @@ SELECT changemgmt.plan(:id) \g /dev/null
 ROLLBACK;
 EOSQL
 
-# What is in use of each kind of context, but for what lives as long as the
-# statement that asks.
-my $measure = <<'EOSQL';
-SELECT name || E'\t' || count(*) || E'\t' || sum(used_bytes) FROM pg_backend_memory_contexts
-WHERE parent IS DISTINCT FROM 'PortalContext' AND name NOT IN ('ExecutorState', 'ExprContext', 'printtup', 'MessageContext')
-GROUP BY name ORDER BY name;
-EOSQL
+my $measure = Walks::memory($s);
 
 my $session = $s->session(verbosity => 'sqlstate');
 my $read = 0;

@@ -6,6 +6,8 @@
 #   SELECT public.cheap(100);               what only computes, n times
 #   is($server->sql(Walks::not_whole()), '')    what verify_ledger and the rows
 #                                           themselves say that is wrong
+#   Walks::memory($server)                  the query for the memory that a session
+#                                           holds: lines of name, count, bytes
 #
 # A step that names an SQLSTATE has to be refused with it, in a subtransaction;
 # any other answer is an error of the walk.
@@ -393,6 +395,22 @@ SELECT 'unknown ' || table_name || ' ' || id FROM (
 	WHERE l.subject_kind = 'change' AND p.key IN ($names) AND e ->> 'op' IN ('insert', 'delete')) AS x(table_name, id)
 GROUP BY table_name, id HAVING count(*) <> 2
 LIMIT 20
+EOSQL
+}
+
+# What is in use of each kind of context, but for what lives as long as the
+# statement that asks.  From 18 a context names its ancestors by numbers only.
+sub memory
+{
+	my ($server) = @_;
+	my $parent = $server->sql("SELECT current_setting('server_version_num')::int >= 180000") eq 't'
+	  ? '(SELECT p.name FROM context AS p WHERE p.path = c.path[: cardinality(c.path) - 1])'
+	  : 'c.parent';
+	return <<"EOSQL";
+WITH context AS MATERIALIZED (SELECT * FROM pg_backend_memory_contexts)
+SELECT name || E'\\t' || count(*) || E'\\t' || sum(used_bytes) FROM context AS c
+WHERE $parent IS DISTINCT FROM 'PortalContext' AND name NOT IN ('ExecutorState', 'ExprContext', 'printtup', 'MessageContext')
+GROUP BY name ORDER BY name;
 EOSQL
 }
 
