@@ -220,15 +220,11 @@ my @statements = (
 	q{SELECT changemgmt.advance(:id, 'awaiting_approval')},
 );
 my $round = join '', map { my $sql = $_; map { "BEGIN; SELECT public.alloc_fail($_) \\g /dev/null\n$sql \\g /dev/null\nROLLBACK;\n" } 2, 20, 90, 250, 700, 2000 } @statements;
-my $measure = <<'EOSQL';
-SELECT 'used ' || name || E'\t' || count(*) || E'\t' || sum(used_bytes) FROM pg_backend_memory_contexts
-WHERE parent IS DISTINCT FROM 'PortalContext' AND name NOT IN ('ExecutorState', 'ExprContext', 'printtup', 'MessageContext')
-GROUP BY name ORDER BY name;
-\echo measured
-EOSQL
+my $measure = Walks::memory($s) . "\\echo measured\n";
 $session->send($round x 3 . $measure . $measure . $round x 4 . $measure . $measure);
 $session->sync;
-my @measured = map { +{ /^used (.*?)\t(.*)/mg } } split /^measured\n/m, $session->output;
+my @measured = map { +{ /^([^\t\n]+)\t(\d+\t\d+)$/mg } } split /^measured\n/m, $session->output;
+is(scalar(grep { $_->{TopMemoryContext} } @measured[ 0 .. 3 ]), 4, 'memory was measured four times');
 my %growth;
 for my $name (sort keys %{ $measured[3] })
 {

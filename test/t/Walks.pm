@@ -399,17 +399,17 @@ EOSQL
 }
 
 # What is in use of each kind of context, but for what lives as long as the
-# statement that asks.  From 18 a context names its ancestors by numbers only.
+# statement that asks.  From 18 on a context names its ancestors, by numbers.
 sub memory
 {
 	my ($server) = @_;
-	my $parent = $server->sql("SELECT current_setting('server_version_num')::int >= 180000") eq 't'
-	  ? '(SELECT p.name FROM context AS p WHERE p.path = c.path[: cardinality(c.path) - 1])'
-	  : 'c.parent';
+	my $of_statement = $server->sql("SELECT current_setting('server_version_num')::int >= 180000") eq 't'
+	  ? "EXISTS (SELECT FROM context AS p WHERE p.name = 'PortalContext' AND p.path <> c.path AND p.path[cardinality(p.path)] = ANY (c.path))"
+	  : "c.parent IS NOT DISTINCT FROM 'PortalContext'";
 	return <<"EOSQL";
 WITH context AS MATERIALIZED (SELECT * FROM pg_backend_memory_contexts)
 SELECT name || E'\\t' || count(*) || E'\\t' || sum(used_bytes) FROM context AS c
-WHERE $parent IS DISTINCT FROM 'PortalContext' AND name NOT IN ('ExecutorState', 'ExprContext', 'printtup', 'MessageContext')
+WHERE NOT $of_statement AND name NOT IN ('ExecutorState', 'ExprContext', 'printtup', 'MessageContext')
 GROUP BY name ORDER BY name;
 EOSQL
 }
