@@ -81,7 +81,7 @@ apt_version() {
 
 apt_update() {
 	[ -z "${apt_updated:-}" ] || return 0
-	apt_updated=1
+	export apt_updated=1
 	say "apt-get update"
 	apt_get update || say "apt-get update did not fully succeed; going on with what is known"
 }

@@ -169,15 +169,16 @@ $one->send("SET changemgmt.actor = 'otto';");
 for my $ms (1, 5, 20, 50)
 {
 	$one->send("SET statement_timeout = ${ms};\n"
-		  . "UPDATE changemgmt.change SET description = 'half' WHERE title LIKE 'many %';\n"
+		  . "UPDATE changemgmt.change SET description = 'half' WHERE title LIKE 'many %';\n\\echo cut :SQLSTATE\n"
 		  . "SET statement_timeout = 0;");
 }
 $one->sync;
 like($one->errors, qr/57014/, 'an UPDATE of many rows was cancelled');
-my $cancelled = () = $one->errors =~ /57014/g;
+# a SET may be cancelled as well, and its error is not one of the UPDATE's
+my $cancelled = () = $one->output =~ /^cut 57014$/mg;
 SKIP:
 {
-	skip 'this machine is too fast', 2 if $cancelled < 4;
+	skip 'not each of them was cut off', 2 if $cancelled < 4;
 	is($s->sql($state), $was, 'none of its rows is changed');
 	is($s->sql($ledger), $entries, 'and no entry is in the ledger');
 }
