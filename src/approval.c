@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -673,7 +672,7 @@ vote_judge(PG_FUNCTION_ARGS)
 					 errdetail("reason: the vote says %s without a reason", decision),
 					 errhint("Give it as the second argument."), err_as_caller()));
 		at = DatumGetTimestampTz(vote_value(tuple, desc, "voted_at", &isnull));
-		if (at < GetCurrentStatementStartTimestamp() || at > GetCurrentTimestamp())
+		if (!part_time_is_now(at))
 			ereport(ERROR,
 					(errcode(ERRCODE_MC_SEALED_CONTENT),
 					 errmsg("voted_at of a vote is when it was given"),

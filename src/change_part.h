@@ -49,6 +49,9 @@ extern bool part_is(HeapTuple tuple, TupleDesc desc, const char *column,
 					const char *code);
 extern bool part_true(HeapTuple tuple, TupleDesc desc, const char *column);
 
+/* Whether a time lies within the client's statement: nobody gave it. */
+extern bool part_time_is_now(TimestampTz at);
+
 /* MC008 for what no part can hold. */
 extern void part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc);
 extern void part_check_values(PartTable table, HeapTuple tuple, Relation rel);

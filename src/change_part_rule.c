@@ -216,6 +216,13 @@ part_edit_is_plan(PartTable table, const PartEdit *edit, TupleDesc desc)
 		!part_same(edit->old, edit->new, desc, plan_columns[table]);
 }
 
+bool
+part_time_is_now(TimestampTz at)
+{
+	return at >= GetCurrentStatementStartTimestamp() &&
+		at <= GetCurrentTimestamp();
+}
+
 /*
  * What is planned can be planned elsewhere.  What somebody did, found or said
  * stays where it was: a move is a row taken away and a row put in, and neither
@@ -285,8 +292,7 @@ edit_check_author(const PartEdit *edit, TupleDesc desc, Relation rel,
 		TimestampTz at = DatumGetTimestampTz(part_value(edit->new, desc, when,
 														&isnull));
 
-		if (isnull || at < GetCurrentStatementStartTimestamp() ||
-			at > GetCurrentTimestamp())
+		if (isnull || !part_time_is_now(at))
 			ereport(ERROR,
 					(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
 					 errmsg("%s of %s is when it was written", when,
@@ -424,9 +430,7 @@ task_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 
 	edit_check_person(edit, desc, rel, "done_by_id");
 	at = part_value(edit->new, desc, "done_at", &isnull);
-	if (!isnull &&
-		(DatumGetTimestampTz(at) > GetCurrentTimestamp() ||
-		 DatumGetTimestampTz(at) < GetCurrentStatementStartTimestamp()))
+	if (!isnull && !part_time_is_now(DatumGetTimestampTz(at)))
 		part_malformed(rel, "done_at", "is the time of the step; leave it out");
 	if (part_is(edit->new, desc, "status", "skipped") &&
 		part_blank(edit->new, desc, "status_reason"))

@@ -127,26 +127,10 @@ hidden_changes(PG_FUNCTION_ARGS)
 		" WHERE" HIDDEN,
 		1, {INT8OID}, NULL
 	};
-	MemoryContext caller = CurrentMemoryContext;
-	ArrayType  *result = NULL;
 	Datum		argument;
-	Datum		value;
-	bool		isnull;
 
-	if (!change_sees_everything())
-	{
-		argument = Int64GetDatum(actor_person());
-		SPI_connect();
-		kept_plan_read(&hidden, &argument, NULL, 1);
-		value = spi_first_value(1, &isnull);
-		if (!isnull)
-		{
-			MemoryContext spi = MemoryContextSwitchTo(caller);
-
-			result = DatumGetArrayTypePCopy(value);
-			MemoryContextSwitchTo(spi);
-		}
-		SPI_finish();
-	}
-	PG_RETURN_ARRAYTYPE_P(result ? result : construct_empty_array(INT8OID));
+	if (change_sees_everything())
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT8OID));
+	argument = Int64GetDatum(actor_person());
+	return kept_plan_read_ids(&hidden, &argument);
 }

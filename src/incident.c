@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 
 #include "change.h"
 #include "compat.h"
@@ -80,24 +79,9 @@ hidden_causes(PG_FUNCTION_ARGS)
 		" WHERE change_id OPERATOR(pg_catalog.=) ANY ($1)",
 		1, {INT8ARRAYOID}, NULL
 	};
-	MemoryContext caller = CurrentMemoryContext;
 	Datum		argument = hidden_changes(fcinfo);
-	Datum		value;
-	bool		isnull;
-	ArrayType  *result = NULL;
 
-	SPI_connect();
-	kept_plan_read(&causes, &argument, NULL, 1);
-	value = spi_first_value(1, &isnull);
-	if (!isnull)
-	{
-		MemoryContext spi = MemoryContextSwitchTo(caller);
-
-		result = DatumGetArrayTypePCopy(value);
-		MemoryContextSwitchTo(spi);
-	}
-	SPI_finish();
-	PG_RETURN_ARRAYTYPE_P(result ? result : construct_empty_array(INT8OID));
+	return kept_plan_read_ids(&causes, &argument);
 }
 
 #define CREATE VERB_BIT(VERB_CREATE)

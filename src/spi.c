@@ -25,9 +25,11 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -256,6 +258,28 @@ kept_plan_execute_input(KeptPlan *kept, Datum *values, const char *nulls,
 	}
 	PG_END_TRY();
 	return result;
+}
+
+Datum
+kept_plan_read_ids(KeptPlan *kept, Datum *values)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ArrayType  *ids = NULL;
+	Datum		value;
+	bool		isnull;
+
+	SPI_connect();
+	kept_plan_read(kept, values, NULL, 1);
+	value = spi_first_value(1, &isnull);
+	if (!isnull)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
+		ids = DatumGetArrayTypePCopy(value);
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	return PointerGetDatum(ids ? ids : construct_empty_array(INT8OID));
 }
 
 void

@@ -35,6 +35,11 @@ extern int	kept_plan_execute(KeptPlan *kept, Datum *values,
  */
 extern int	kept_plan_read(KeptPlan *kept, Datum *values,
 						   const char *nulls, long limit);
+/*
+ * The same for a query of one bigint[]: that array, in the caller's context,
+ * empty where it is null.  Needs no SPI connection.
+ */
+extern Datum kept_plan_read_ids(KeptPlan *kept, Datum *values);
 /* The same row by row, by a cursor that the caller closes. */
 extern Portal kept_plan_cursor(KeptPlan *kept, Datum *values,
 							   const char *nulls);

@@ -1,6 +1,6 @@
 -- Who may do what: every operation, by every duty, walked completely.
 --
--- The rows below are written from the design and docs/security.md, not from the
+-- The rows below are written from the design and docs/rights.md, not from the
 -- code, and not from duty_rights(). The subjects are asked of the catalogs: a
 -- function, table, view or sequence without a row fails here until it is said
 -- whose it is. A cell is
