@@ -644,12 +644,9 @@ reader_open(Reader *reader, const char *sql, const char *column,
 			Datum *arguments, const char *nulls)
 {
 	Oid			types[] = {TEXTOID, INT8OID, TEXTARRAYOID};
-	SPIPlanPtr	plan = SPI_prepare(sql, 3, types);
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s: %s",
-			 SPI_result_code_string(SPI_result), sql);
-	reader->portal = SPI_cursor_open(NULL, plan, arguments, nulls, true);
+	reader->portal = SPI_cursor_open(NULL, spi_prepare(sql, 3, types),
+									 arguments, nulls, true);
 	reader->column = SPI_fnumber(reader->portal->tupDesc, column);
 	reader_next(reader);
 }

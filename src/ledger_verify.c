@@ -381,17 +381,6 @@ verify_entry(ReturnSetInfo *result, Subject *subject, Chain *chain,
 	copy_hash(values[EN_ROW_DIGEST], nulls[EN_ROW_DIGEST], chain->row_digest);
 }
 
-static SPIPlanPtr
-prepare(const char *sql, int nargs, Oid *types)
-{
-	SPIPlanPtr	plan = SPI_prepare(sql, nargs, types);
-
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s: %s",
-			 SPI_result_code_string(SPI_result), sql);
-	return plan;
-}
-
 /* Rows that point to a chain which isn't there; $1 is the kind, $2 the id. */
 static void
 verify_headed(ReturnSetInfo *result, Subject *subject, Datum *arguments,
@@ -408,7 +397,7 @@ verify_headed(ReturnSetInfo *result, Subject *subject, Datum *arguments,
 				   "WHERE l.subject_kind OPERATOR(pg_catalog.=) $1 "
 				   "AND l.subject_id OPERATOR(pg_catalog.=) s.id) ORDER BY s.id",
 				   quote_identifier(subject->kind));
-	if (SPI_execute_plan(prepare(sql, 2, types), arguments, nulls, true, 0) < 0)
+	if (SPI_execute_plan(spi_prepare(sql, 2, types), arguments, nulls, true, 0) < 0)
 		elog(ERROR, "could not read changemgmt.%s", subject->kind);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -466,7 +455,7 @@ verify_unchained(ReturnSetInfo *result, Subject *subject,
 				   column_exists("load", "unchained_count") ?
 				   "COALESCE(unchained_count, row_count)" : "row_count",
 				   quote_identifier(subject->kind));
-	if (SPI_execute_plan(prepare(sql, 1, types), arguments, NULL, true, 0) < 0)
+	if (SPI_execute_plan(spi_prepare(sql, 1, types), arguments, NULL, true, 0) < 0)
 		elog(ERROR, "could not read changemgmt.%s", subject->kind);
 	headed = DatumGetInt64(spi_first_value(1, &isnull));
 	unchained = DatumGetInt64(spi_first_value(2, &isnull)) -
@@ -529,7 +518,7 @@ verify_kind(ReturnSetInfo *result, const char *kind, Datum id, bool id_isnull)
 		subject.sequence_attnum = get_attnum(relid, "ledger_sequence");
 		subject.head_attnum = get_attnum(relid, "ledger_head");
 		subject.skip = head_columns(relid);
-		subject.row_plan = prepare(psprintf("SELECT s FROM changemgmt.%s s "
+		subject.row_plan = spi_prepare(psprintf("SELECT s FROM changemgmt.%s s "
 											"WHERE s.id OPERATOR(pg_catalog.=) $1",
 											quote_identifier(kind)),
 								   1, row_types);
@@ -541,7 +530,7 @@ verify_kind(ReturnSetInfo *result, const char *kind, Datum id, bool id_isnull)
 	arguments[0] = CStringGetTextDatum(kind);
 	arguments[1] = id;
 	portal = SPI_cursor_open(NULL,
-							 prepare("SELECT " LEDGER_ENTRY_COLUMNS " "
+							 spi_prepare("SELECT " LEDGER_ENTRY_COLUMNS " "
 									 "FROM changemgmt.ledger "
 									 "WHERE subject_kind OPERATOR(pg_catalog.=) $1 "
 									 "AND ($2 IS NULL OR subject_id OPERATOR(pg_catalog.=) $2) "
@@ -551,7 +540,7 @@ verify_kind(ReturnSetInfo *result, const char *kind, Datum id, bool id_isnull)
 	if (ledger_has_checkpoints())
 	{
 		heads.portal = SPI_cursor_open(NULL,
-									   prepare("SELECT subject_id, sequence, checkpoint_id, hash "
+									   spi_prepare("SELECT subject_id, sequence, checkpoint_id, hash "
 											   "FROM changemgmt.ledger_checkpoint_head "
 											   "WHERE subject_kind OPERATOR(pg_catalog.=) $1 "
 											   "AND ($2 IS NULL OR subject_id OPERATOR(pg_catalog.=) $2) "
@@ -642,7 +631,7 @@ verify_checkpoints(ReturnSetInfo *result, bytea *root, bool is_whole)
 
 	if (root != NULL || is_whole)
 	{
-		if (SPI_execute_plan(prepare("SELECT id, subjects, entries, root "
+		if (SPI_execute_plan(spi_prepare("SELECT id, subjects, entries, root "
 									 "FROM changemgmt.ledger_checkpoint "
 									 "WHERE $1 IS NULL OR root OPERATOR(pg_catalog.=) $1 "
 									 "ORDER BY id DESC LIMIT 1",
@@ -665,7 +654,7 @@ verify_checkpoints(ReturnSetInfo *result, bytea *root, bool is_whole)
 	if (!is_whole)
 		return;
 
-	if (SPI_execute_plan(prepare("SELECT c.id FROM changemgmt.ledger_checkpoint c "
+	if (SPI_execute_plan(spi_prepare("SELECT c.id FROM changemgmt.ledger_checkpoint c "
 								 "WHERE c.id OPERATOR(pg_catalog.>) 1 "
 								 "AND NOT EXISTS (SELECT FROM changemgmt.ledger_checkpoint p "
 								 "WHERE p.id OPERATOR(pg_catalog.=) (c.id OPERATOR(pg_catalog.-) 1)) "
@@ -707,7 +696,7 @@ subject_kinds(void)
 	kinds = ledger_kinds("ledger", NIL);
 	if (ledger_has_checkpoints())
 		kinds = ledger_kinds("ledger_checkpoint_head", kinds);
-	if (SPI_execute_plan(prepare("SELECT c.relname "
+	if (SPI_execute_plan(spi_prepare("SELECT c.relname "
 								 "FROM pg_catalog.pg_class c "
 								 "WHERE c.relnamespace OPERATOR(pg_catalog.=) $1 "
 								 "AND c.relkind OPERATOR(pg_catalog.=) 'r' "

@@ -132,6 +132,17 @@ tables_owner(void)
 	return owner;
 }
 
+SPIPlanPtr
+spi_prepare(const char *sql, int nargs, Oid *types)
+{
+	SPIPlanPtr	plan = SPI_prepare(sql, nargs, types);
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s: %s",
+			 SPI_result_code_string(SPI_result), sql);
+	return plan;
+}
+
 /* Prepare a kept plan where that is needed, as the owner of the tables. */
 static void
 kept_plan_prepare(KeptPlan *kept)
@@ -140,10 +151,7 @@ kept_plan_prepare(KeptPlan *kept)
 
 	if (kept->plan != NULL)
 		return;
-	plan = SPI_prepare(kept->sql, kept->nargs, kept->argtypes);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s: %s",
-			 SPI_result_code_string(SPI_result), kept->sql);
+	plan = spi_prepare(kept->sql, kept->nargs, kept->argtypes);
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed");
 	kept->plan = plan;

@@ -64,6 +64,9 @@ extern void kept_plan_require_row(KeptPlan *kept, const char *what);
  */
 extern int	err_as_caller(void);
 
+/* A plan of the caller's own, for a statement that is put together. */
+extern SPIPlanPtr spi_prepare(const char *sql, int nargs, Oid *types);
+
 /* One value of the first row of what was executed last; *isnull if no row. */
 extern Datum spi_first_value(int column, bool *isnull);
 
