@@ -1,0 +1,181 @@
+/*-------------------------------------------------------------------------
+ *
+ * approval_segregation.c
+ *	  Duties that one person may not hold at once.
+ *
+ * Which pairs a model keeps apart is its own; nobody is exempt, whatever the
+ * rights.  Who holds a duty that is kept apart from approving is not counted
+ * among those who may vote; the others are checked when work starts and when it
+ * is passed.  There is no state.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+
+#include "approval.h"
+#include "compat.h"
+#include "errors.h"
+#include "person.h"
+#include "spi.h"
+
+#define V(verb) VERB_BIT(VERB_##verb)
+
+/* Who holds a duty; 0 where nobody does.  Approvers are many: not here. */
+static int64
+duty_person(const ChangeRow *row, Duty duty)
+{
+	switch (duty)
+	{
+		case DUTY_REQUESTER:
+			return change_int64(row, requester_id);
+		case DUTY_OWNER:
+			return change_int64(row, owner_id);
+		case DUTY_AUTHOR:
+			return change_int64(row, author_id);
+		case DUTY_LAST_EDITOR:
+			return change_int64(row, last_editor_id);
+		case DUTY_IMPLEMENTER:
+			return change_int64(row, implementer_id);
+		case DUTY_VERIFIER:
+			return change_int64(row, verifier_id);
+		case DUTY_APPROVER:
+			break;
+	}
+	return 0;
+}
+
+int
+approver_conflict(const ChangeModel *model, const ChangeRow *row,
+				  int64 person)
+{
+	for (int duty = 0; duty < DUTY_COUNT; duty++)
+		if ((model->separate[DUTY_APPROVER] & (1 << duty)) &&
+			duty_person(row, duty) == person)
+			return duty;
+	return -1;
+}
+
+/* The last approval's voters: those whose fresh vote of the round approved. */
+static KeptPlan approvers = {
+	"SELECT person_id FROM changemgmt.approval_vote"
+	" WHERE change_id OPERATOR(pg_catalog.=) $1"
+	" AND round OPERATOR(pg_catalog.=) $2"
+	" AND decision OPERATOR(pg_catalog.=) 'approved' ORDER BY id",
+	2, {INT8OID, INT4OID}, NULL
+};
+
+static void
+segregation_add(StringInfo buf, int64 person, Duty one, Duty other)
+{
+	char	   *login = person_login(person);
+
+	text_list_add(buf, psprintf("%s is both %s and %s",
+								login ? login : "somebody", duty_name(one),
+								duty_name(other)));
+}
+
+static char *
+check_segregation(const Transition *t)
+{
+	const ChangeModel *model = t->model;
+	int64		person[DUTY_COUNT];
+	const uint32 verifier = 1 << DUTY_VERIFIER;
+	uint32		asked;			/* duties that this step is about */
+	StringInfoData buf;
+
+	for (int duty = 0; duty < DUTY_COUNT; duty++)
+		person[duty] = duty_person(t->row, duty);
+	if (t->verb == VERB_START)
+	{
+		asked = (1 << DUTY_IMPLEMENTER) | (1 << DUTY_APPROVER);
+		if (t->thought_of)
+			person[DUTY_IMPLEMENTER] = actor_person();
+	}
+	else
+	{
+		asked = 1 << DUTY_VERIFIER;
+		if (t->thought_of)
+			person[DUTY_VERIFIER] = actor_person();
+	}
+
+	initStringInfo(&buf);
+	for (int one = 0; one < DUTY_COUNT; one++)
+		for (int other = one + 1; other < DUTY_COUNT; other++)
+		{
+			if (!(model->separate[one] & (1 << other)) ||
+				!((asked & (1 << one)) || (asked & (1 << other))) ||
+				one == DUTY_APPROVER || other == DUTY_APPROVER ||
+				(other == DUTY_VERIFIER && t->verb == VERB_START))
+				continue;
+			/* who is not known cannot be told apart */
+			if (person[one] == 0 || person[other] == 0)
+				text_list_add(&buf, psprintf("it is not known who the %s is",
+											 duty_name(person[one] == 0 ? one : other)));
+			else if (person[one] == person[other])
+				segregation_add(&buf, person[one], one, other);
+		}
+	if (t->verb == VERB_START && person[DUTY_IMPLEMENTER] == 0 &&
+		(model->separate[DUTY_APPROVER] & (1 << DUTY_IMPLEMENTER)))
+		text_list_add(&buf, "it is not known who the implementer is");
+	if (model->separate[DUTY_APPROVER] & (t->verb == VERB_PASS ?
+										  verifier : ~verifier))
+	{
+		Datum		arguments[2];
+		SPITupleTable *votes;
+		uint64		count;
+
+		arguments[0] = t->row->value[CH_id];
+		arguments[1] = t->row->value[CH_approval_round];
+		kept_plan_execute(&approvers, arguments, NULL, 0);
+		votes = SPI_tuptable;
+		count = SPI_processed;
+		for (uint64 i = 0; i < count; i++)
+		{
+			bool		isnull;
+			int64		approver = DatumGetInt64(SPI_getbinval(votes->vals[i],
+															   votes->tupdesc,
+															   1, &isnull));
+
+			for (int duty = 0; duty < DUTY_COUNT; duty++)
+				if ((model->separate[DUTY_APPROVER] & (1 << duty)) &&
+					(duty == DUTY_VERIFIER) == (t->verb == VERB_PASS) &&
+					person[duty] == approver)
+					segregation_add(&buf, approver, DUTY_APPROVER, duty);
+		}
+	}
+	return buf.len > 0 ? buf.data : NULL;
+}
+/* Whoever is not known cannot be told apart from who approves. */
+static char *
+check_writers_known(const Transition *t)
+{
+	uint32		separate = t->model->separate[DUTY_APPROVER];
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	if ((separate & (1 << DUTY_AUTHOR)) && change_is_null(t->row, author_id))
+		text_list_add(&buf, "it is not known who wrote the plan");
+	if ((separate & (1 << DUTY_LAST_EDITOR)) &&
+		change_is_null(t->row, last_editor_id))
+		text_list_add(&buf, "it is not known who edited the plan last");
+	return buf.len > 0 ? buf.data : NULL;
+}
+static const Requirement segregation_requirements[] = {
+	{"writers_known", "It is known who wrote the plan and who edited it last, where the model keeps them apart from approving.",
+		"Who answers for the plan edits it, as a person known here: changemgmt.edit_change(%lld, ...).",
+	check_writers_known, V(SUBMIT) | V(APPROVE), ERRCODE_MC_SEGREGATION_OF_DUTIES},
+	{"segregation", "Duties that the model keeps apart are different people's.",
+		"Somebody else takes the step.",
+	check_segregation, V(START) | V(PASS), ERRCODE_MC_SEGREGATION_OF_DUTIES},
+};
+
+void
+approval_segregation_init(void)
+{
+	requirements_register(segregation_requirements,
+						  lengthof(segregation_requirements));
+}
