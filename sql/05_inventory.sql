@@ -13,7 +13,14 @@ CREATE TABLE changemgmt.configuration_item (
 	version text,
 	version_change_id bigint,
 	end_of_life date,
-	description text
+	description text,
+	is_exclusive boolean NOT NULL DEFAULT true,
+	tags text[] NOT NULL DEFAULT '{}',
+	CONSTRAINT configuration_item_tags_check CHECK (
+		cardinality(tags) = 0
+		OR (array_ndims(tags) = 1
+			AND array_to_string(tags, '') COLLATE "C" !~ '[A-Z[:space:]]'
+			AND array_to_string(tags, ' ', '') ~ '^[^ ]+( [^ ]+)*$'))
 );
 COMMENT ON TABLE changemgmt.configuration_item IS
 	'What changes are made to: services, databases, hosts and the like.';
@@ -27,6 +34,10 @@ COMMENT ON COLUMN changemgmt.configuration_item.version_change_id IS
 	'The change that brought the version.';
 COMMENT ON COLUMN changemgmt.configuration_item.end_of_life IS
 	'When the vendor''s support of the version ends.';
+COMMENT ON COLUMN changemgmt.configuration_item.is_exclusive IS
+	'Whether only one change at a time can be booked on it.';
+COMMENT ON COLUMN changemgmt.configuration_item.tags IS
+	'Lower-case words that group items, such as pci or tax; windows and blackouts can name one.';
 
 CREATE TABLE changemgmt.ci_dependency (
 	ci_id bigint NOT NULL REFERENCES changemgmt.configuration_item,
@@ -98,6 +109,29 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION changemgmt.add_ci(text, text, integer, text, text, date, text, text[]) IS
 	'Registers a configuration item, with the names of the items it depends on, and returns the id.';
+
+CREATE FUNCTION changemgmt.set_ci(
+	ci text, tags text[] DEFAULT NULL, is_exclusive boolean DEFAULT NULL,
+	tier integer DEFAULT NULL, owner text DEFAULT NULL,
+	version text DEFAULT NULL, end_of_life date DEFAULT NULL) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	UPDATE changemgmt.configuration_item AS c
+	SET tags = coalesce(set_ci.tags, c.tags),
+		is_exclusive = coalesce(set_ci.is_exclusive, c.is_exclusive),
+		tier = coalesce(set_ci.tier, c.tier),
+		owner_id = coalesce(changemgmt.person_id(set_ci.owner), c.owner_id),
+		version = coalesce(set_ci.version, c.version),
+		version_change_id = CASE
+			WHEN set_ci.version IS NULL OR set_ci.version = c.version
+			THEN c.version_change_id END,
+		end_of_life = coalesce(set_ci.end_of_life, c.end_of_life)
+	WHERE c.id = changemgmt.ci_id(coalesce(set_ci.ci, ''))
+	RETURNING c.id;
+END;
+COMMENT ON FUNCTION changemgmt.set_ci(text, text[], boolean, integer, text, text, date) IS
+	'Changes what is given of a configuration item, leaves the rest, and returns the id. Errors: MC008 for an unknown name.';
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.configuration_item', '');
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.configuration_item_id_seq', '');

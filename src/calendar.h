@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * calendar.h
- *	  Business days, and the type recurrence.
+ *	  Business days, the type recurrence, windows and blackouts.
  *
  * calendar_rule.c reads and writes rules (RRULE of RFC 5545),
  * calendar_expand.c steps through their days with libical,
  * calendar_recurrence.c is the type, calendar_occurrence.c turns it into real
- * times.
+ * times; calendar_window.c says what windows and blackouts leave open,
+ * calendar_window_sql.c is what SQL sees of that.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +15,7 @@
 #define CHANGEMGMT_CALENDAR_H
 
 #include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 #include "pgtime.h"
 #include "utils/timestamp.h"
 
@@ -208,7 +210,77 @@ extern TimestampTz recurrence_real_time(Timestamp local, pg_tz *zone);
 extern bool recurrence_next(RecurrenceState *state, TimestampTz after,
 							Occurrence *result);
 
+/* The first occurrence that ends after one time and begins before another;
+ * false if there is none. */
+extern bool recurrence_overlapping(RecurrenceState *state, TimestampTz after,
+								   TimestampTz before, Occurrence *result);
+
 /* Whether there is one; UNTIL, COUNT and EXDATE are counted in. */
 extern bool recurrence_has_any(RecurrenceState *state);
+
+/* ----------
+ * Windows and blackouts
+ * ----------
+ */
+
+/* The longest range that can be asked about. */
+#define WINDOW_DAYS_MAX		3660
+
+/* Of one rule (or of one set of items outside of their windows) no more
+ * refusals than this are given, the first ones. */
+#define WINDOW_REFUSALS_MAX 100
+
+/* Whose windows are asked for. */
+typedef struct WindowScope
+{
+	const char *environment;	/* of the change; NULL: that of the items only */
+	const char *model;			/* key of the model; NULL: windows of a model
+								 * are left out */
+	List	   *tags;			/* char *: of the change itself; those of its
+								 * items are added */
+	int			n_cis;
+	const int64 *cis;			/* its items; none: only windows that name no
+								 * item and no item's tag */
+} WindowScope;
+
+typedef struct WindowRefusal
+{
+	bool		is_blackout;	/* else: outside of all maintenance windows in
+								 * scope */
+	bool		is_hard;
+	int64		window_id;		/* 0: outside */
+	const char *name;			/* of the blackout; the maintenance windows'
+								 * names, "a, b", when outside */
+	const char *reason;			/* of the blackout, or NULL */
+	int64		ci_id;			/* the first item that it is about; 0: the
+								 * change as a whole */
+	TimestampTz starts_at;		/* what is closed: the occurrence of the
+								 * blackout (those that touch are one), or the
+								 * uncovered part of the range */
+	TimestampTz ends_at;		/* DT_NOEND: until further notice */
+	TimestampTz declared_at;	/* when the rule (or the latest of the rules)
+								 * was last written */
+} WindowRefusal;
+
+/* From "from" to before "to". */
+typedef struct Period
+{
+	TimestampTz from;
+	TimestampTz to;
+} Period;
+
+/*
+ * What of [from, to) is closed, as WindowRefusals; NIL: all is open.  MC008
+ * where the range is empty, endless or longer than WINDOW_DAYS_MAX.
+ */
+extern List *window_refusals(const WindowScope *scope, TimestampTz from,
+							 TimestampTz to);
+/* The open parts of [from, to), disjoint, in order. */
+extern Period *window_open(const WindowScope *scope, TimestampTz from,
+						   TimestampTz to, int *n);
+/* The names of the maintenance windows in scope that cover a time; NULL: none */
+extern char *window_names_at(const WindowScope *scope, TimestampTz at);
+/* In words: inside the blackout "x" (reason). */
+extern char *window_refusal_text(const WindowRefusal *refusal);
 
 #endif							/* CHANGEMGMT_CALENDAR_H */

@@ -512,6 +512,49 @@ recurrence_next(RecurrenceState *state, TimestampTz after, Occurrence *result)
 	return false;
 }
 
+/*
+ * Both the starts and the ends of a recurrence's occurrences are in order.
+ */
+bool
+recurrence_overlapping(RecurrenceState *state, TimestampTz after,
+					   TimestampTz before, Occurrence *result)
+{
+	int			from = Max(day_of(after) - state->longest - DAYS_OF_ZONES,
+						   state->start_day);
+	int			to = Max(from + 1, day_of(after) + DAYS_OF_ZONES);
+	int			end = day_of(before - 1) + DAYS_OF_ZONES;
+
+	check_day(state, day_of(before - 1));
+	end = Min(end, DAY_LIMIT);
+	while (from < end)
+	{
+		int			low = 0;
+		int			high;
+
+		block_cover(state, from, Min(to, end));
+		high = state->block_n;
+		while (low < high)
+		{
+			int			middle = (low + high) / 2;
+
+			if (state->block[middle].ends_at <= after)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low < state->block_n)
+		{
+			*result = state->block[low];
+			return result->starts_at < before;
+		}
+		if (state->block_to == PG_INT32_MAX)
+			return false;
+		from = state->block_to;
+		to = from + 1;
+	}
+	return false;
+}
+
 bool
 recurrence_has_any(RecurrenceState *state)
 {

@@ -59,6 +59,11 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 	return pg_class_aclcheck(objectid, roleid, mode);
 }
 
+/* From 16 it can save an error. */
+#include "utils/rangetypes.h"
+#define make_range(type, lower, upper, empty, escontext) \
+	make_range(type, lower, upper, empty)
+
 #endif							/* PG_VERSION_NUM >= 160000 */
 
 /* From 18 a module tells pg_get_loaded_modules() its name and version. */

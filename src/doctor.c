@@ -80,9 +80,11 @@ static const ShippedTable shipped[] = {
 	"change_task_change_id_idx", true},
 	{"change_waiver", 6, 5, PART " judge",
 	"change_waiver_change_id_idx", true},
+	{"change_window", 15, 10, RECORDED " " CACHED " window_stamp",
+	"change_window_ci_id_idx", false},
 	{"ci_dependency", 4, 6, RECORDED,
 	"ci_dependency_depends_on_ci_id_idx", false},
-	{"configuration_item", 10, 7, RECORDED,
+	{"configuration_item", 12, 8, RECORDED,
 	"", false},
 	{"incident", 9, 9, RECORDED,
 	"", false},
@@ -163,6 +165,7 @@ static const ShippedTrigger trigger_kinds[] = {
 	{NULL, "tally_updated", "vote_tally", UPDATED, "", "new_rows", "O"},
 	{NULL, "template_check", "template_check", INSERTED | EACH_ROW, "", "", "O"},
 	{NULL, "truncate_guard", "truncate_guard", BEFORE | TRUNCATED, "", "", "O"},
+	{NULL, "window_stamp", "window_stamp", BEFORE | STORED | EACH_ROW, "", "", "O"},
 	{NULL, "zzz_stamp", "part_stamp", BEFORE | WRITTEN | EACH_ROW, "", "", "O"},
 	{NULL, "zzzz_stamp_vote", "vote_stamp", BEFORE | STORED | EACH_ROW, "", "", "O"},
 };
@@ -233,6 +236,7 @@ static const ShippedFunction functions[] = {
 	{"numerator", "rate_numerator", "immutable strict"},
 	{"occurrences", "recurrence_occurrences", "stable strict"},
 	{"occurrences_support", "recurrence_occurrences_support", "immutable strict"},
+	{"open_windows", NULL, "stable"},
 	{"part_changed", NULL, "volatile"},
 	{"part_stamp", NULL, "volatile"},
 	{"pass", NULL, "volatile"},
@@ -308,6 +312,9 @@ static const ShippedFunction functions[] = {
 	{"why_not", NULL, "volatile"},
 	{"wilson_high", "rate_wilson_high", "immutable strict"},
 	{"wilson_low", "rate_wilson_low", "immutable strict"},
+	{"window_id", NULL, "stable strict"},
+	{"window_stamp", NULL, "volatile"},
+	{"window_state", NULL, "stable"},
 };
 
 /* shipped_tables(): the list, for doctor() */

@@ -205,6 +205,16 @@ static const Code item_role_codes[] = {
 	{"affected", "Affected", "It may notice the work."},
 };
 
+static const Code window_kind_codes[] = {
+	{"maintenance", "Maintenance Window", "Changes in scope are made only inside."},
+	{"blackout", "Blackout", "No change in scope is made inside."},
+};
+
+static const Code window_enforcement_codes[] = {
+	{"hard", "Hard", "Only an emergency gets past."},
+	{"soft", "Soft", "A manager gets past with a reason, too."},
+};
+
 #define CODE_LIST(name, codes) {name, codes, lengthof(codes)}
 
 static const CodeList code_lists[] = {
@@ -230,6 +240,8 @@ static const CodeList code_lists[] = {
 	CODE_LIST("affects", affects_codes),
 	CODE_LIST("task_status", task_status_codes),
 	CODE_LIST("item_role", item_role_codes),
+	CODE_LIST("window_kind", window_kind_codes),
+	CODE_LIST("window_enforcement", window_enforcement_codes),
 };
 
 /* Position of a code that need not end in a zero byte; -1 where unknown. */

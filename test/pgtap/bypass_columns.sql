@@ -486,7 +486,7 @@ RESET changemgmt.actor;
 CREATE FUNCTION public.regress_met(change_id bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
 CREATE FUNCTION public.regress_met_too(change_id bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
 SELECT changemgmt.register_requirement('met', 'public.regress_met(bigint)'), changemgmt.ledger_checkpoint() \g /dev/null
-SELECT changemgmt.add_person('cyd'), changemgmt.add_ci('host'), changemgmt.add_board('ecab'), changemgmt.add_team('ops'), changemgmt.incident_id('INC-2') \g /dev/null
+SELECT changemgmt.add_person('cyd'), changemgmt.add_ci('host'), changemgmt.declare_blackout('audit', starts_at => '2001-01-01', ends_at => '2001-01-02'), changemgmt.add_board('ecab'), changemgmt.add_team('ops'), changemgmt.incident_id('INC-2') \g /dev/null
 COPY changemgmt.incident (reference) FROM stdin;
 OLD-1
 \.
@@ -504,6 +504,11 @@ FROM unnest(ARRAY[
 	'configuration_item name ''walked''', 'configuration_item kind ''network''', 'configuration_item tier 3',
 	'configuration_item environment ''test''', 'configuration_item owner_id changemgmt.person_id(''cyd'')', 'configuration_item version ''walked''',
 	'configuration_item version_change_id 1', 'configuration_item end_of_life date ''2030-01-01''', 'configuration_item description ''walked''',
+	'configuration_item is_exclusive false', 'configuration_item tags ''{walked}''::text[]',
+	'change_window name ''walked''', 'change_window kind ''maintenance''', 'change_window enforcement ''soft''',
+	'change_window starts_at timestamptz ''2000-01-01''', 'change_window ends_at timestamptz ''infinity''', 'change_window environment ''test''',
+	'change_window ci_id changemgmt.ci_id(''host'')', 'change_window covers_dependents false', 'change_window model ''major''',
+	'change_window tag ''walked''', 'change_window reason ''walked''',
 	'ci_dependency ci_id changemgmt.ci_id(''host'')', 'ci_dependency depends_on_ci_id changemgmt.ci_id(''host'')', 'ci_dependency kind ''runs_on''',
 	'incident reference ''walked''', 'incident title ''walked''', 'incident severity 3', 'incident began_at timestamptz ''2020-01-01''',
 	'incident detected_at timestamptz ''2020-01-01''', 'incident resolved_at timestamptz ''2020-01-01''', 'incident outage_minutes 7',
@@ -517,6 +522,8 @@ FROM unnest(ARRAY[
 INSERT INTO ground VALUES ('site_model', 'key', '''walked''', 'MC006'), ('site_model', 'version', '77', 'MC006'),
 	('site_model', 'definition', '''{"base": "major"}''::jsonb', 'MC006'), ('site_model', 'published_by', '''walked''', 'MC006'),
 	('site_model', 'published_at', 'timestamptz ''2020-01-01''', 'MC006'),
+	('change_window', 'recurrence', '''DTSTART:20260106T020000Z DURATION:PT2H''::changemgmt.recurrence', 'MC008'),
+	('change_window', 'declared_at', 'timestamptz ''2020-01-01''', 'nothing'), ('change_window', 'declared_by', '''walked''', 'nothing'),
 	('site_setting', 'key', '''walked''', 'MC008'), ('site_requirement', 'registered_by', '''regress_walker''', 'MC00\d|nothing|stamped');
 INSERT INTO ground SELECT DISTINCT relation, 'id', '1000000', CASE relation WHEN 'team' THEN '23503|MC006' ELSE 'MC006' END FROM ground;
 SELECT set_eq($$SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid

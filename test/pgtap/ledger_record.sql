@@ -25,7 +25,7 @@ SELECT set_eq($$
 	SELECT c.relname::text FROM pg_class AS c JOIN pg_trigger AS t ON t.tgrelid = c.oid
 	JOIN pg_proc AS p ON p.oid = t.tgfoid WHERE p.proname = 'ledger_record'$$,
 	ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
-		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty'],
+		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window'],
 	'these have chains of their own');
 
 -- A row's life
@@ -97,6 +97,11 @@ SELECT results_eq(format($$SELECT event, changed -> 'tier' FROM changemgmt.ledge
 	$$VALUES ('create', '[null, 1]'::jsonb), ('edit', '[1, 3]')$$, 'items');
 SELECT results_eq($$SELECT event FROM changemgmt.ledger WHERE subject_kind = 'ci_dependency'$$, $$VALUES ('create')$$,
 	'what depends on what');
+SELECT changemgmt.declare_blackout('regress freeze', starts_at => '2026-12-24', ends_at => '2026-12-27', ci => 'regress db') \g /dev/null
+UPDATE changemgmt.change_window SET enforcement = 'soft';
+SELECT changemgmt.remove_window('regress freeze') \g /dev/null
+SELECT results_eq($$SELECT event, changed -> 'enforcement' FROM changemgmt.ledger WHERE subject_kind = 'change_window' ORDER BY sequence$$,
+	$$VALUES ('create', '[null, "hard"]'::jsonb), ('edit', '["hard", "soft"]'), ('delete', '["soft", null]')$$, 'windows and blackouts');
 
 SET LOCAL changemgmt.actor = 'regress_ann';
 SELECT id AS change FROM changemgmt.create_change(title => 'x') \gset
@@ -123,13 +128,13 @@ SELECT results_eq($$SELECT event, coalesce(changed -> 'duty' ->> 1, changed -> '
 -- Nothing is wrong with these chains
 
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'and every chain is whole');
-SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 14::bigint, 'all kinds were there');
+SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 15::bigint, 'all kinds were there');
 
 -- No way round
 
 SELECT throws_ok(format('TRUNCATE changemgmt.%I CASCADE', t), 'MC006', NULL, format('%s is not truncated', t))
 FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
-	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty']) AS t;
+	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window']) AS t;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Robert')
 	ON CONFLICT (login) DO UPDATE SET name = excluded.name;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Bobby') ON CONFLICT DO NOTHING;

@@ -140,6 +140,7 @@ SELECT is(pg_temp.try($$SELECT changemgmt.create_change('t', owner => 'ann', des
 -- names stand in indexes
 SELECT is(pg_temp.try(format('SELECT changemgmt.%s', call)), '54000', call || ': a name fits into an index')
 FROM unnest(ARRAY['add_person(repeat(''x'', 1000000))', 'add_team(repeat(''x'', 1000000))', 'add_ci(repeat(''x'', 1000000))', 'add_board(repeat(''x'', 1000000))',
+	'declare_blackout(repeat(''x'', 1000000), starts_at => ''2001-01-01'', ends_at => ''2001-01-02'')',
 	'create_change(''t'', owner => ''ann'', source => ''s'', source_key => repeat(''x'', 1000000))']) AS call;
 SELECT is(pg_temp.try(format('SELECT changemgmt.edit_change(%s, %L)', :'change', format('{"attributes": %s1%s}', repeat('{"a":', depth), repeat('}', depth)))), answer,
 	format('attributes patched %s deep', depth))

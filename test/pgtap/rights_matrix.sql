@@ -91,6 +91,7 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('library_version', 'changemgmt.library_version()'),
 	('merkle_root', 'changemgmt.merkle_root(ARRAY[sha256('''')])'),
 	('next_steps', 'changemgmt.next_steps({draft})'),
+	('open_windows', 'changemgmt.open_windows(''db'', ''[2026-07-01,2026-07-03)'')'),
 	('person_id', 'changemgmt.person_id(''ada'')'),
 	('requirement_list', 'changemgmt.requirement_list()'),
 	('row_digest', 'changemgmt.row_digest(ROW (1))'),
@@ -105,6 +106,8 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('verify_checkpoint', 'changemgmt.verify_checkpoint(root) FROM (VALUES (''{root}'')) AS v (root)'),
 	('change_as_of', 'changemgmt.change_as_of({voted})'),
 	('change_document', 'changemgmt.change_document({voted})'),
+	('window_id', 'changemgmt.window_id(''old'')'),
+	('window_state', 'changemgmt.window_state(''db'', ''2026-07-01'')'),
 	('what_the_board_saw', 'changemgmt.what_the_board_saw({voted})'),
 	('why_not', 'changemgmt.why_not({draft})')) AS v (subject, call);
 
@@ -163,10 +166,14 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 
 	('triage', 'triage({draft}, ''ada'', priority => ''low'')',          '- - - - - ok ok ok'),
 	('add_ci', 'add_ci(''cache'')',                                      '- - - - - ok ok ok'),
+	('set_ci', 'set_ci(''db'', tags => ''{pci}'')',                      '- - - - - ok ok ok'),
 	('confirm_cause', 'confirm_cause(''INC-1'', {closed})',              '- - - - - ok ok ok'),
 	('ledger_checkpoint', 'ledger_checkpoint()',                         '- - - - - ok ok ok'),
 	('add_board', 'add_board(''ecab'')',                                 '- - - - - ok - ok'),
 	('add_board_member', 'add_board_member(''cab'', ''bob'')',           '- - - - - ok - ok'),
+	('add_maintenance_window', 'add_maintenance_window(''night'', ''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')', '- - - - - ok - ok'),
+	('declare_blackout', 'declare_blackout(''feast'', starts_at => ''2001-01-01'', ends_at => ''2001-01-02'')', '- - - - - ok - ok'),
+	('remove_window', 'remove_window(''old'')',                          '- - - - - ok - ok'),
 	('add_person', 'add_person(''new'')',                                '- - - - - ok - ok'),
 	('add_team', 'add_team(''ops'')',                                    '- - - - - ok - ok'),
 	('publish_model', 'publish_model(''ours'', ''{"base": "lean_normal"}'')', '- - - - - ok - ok'),
@@ -190,7 +197,7 @@ INSERT INTO matrix (subject, statement, cells)
 SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM unnest(ARRAY[
 	'cache_invalidate', 'site_setting_check', 'ledger_guard', 'load_record', 'ledger_record', 'truncate_guard', 'model_guard',
 	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'site_requirement_check',
-	'waiver_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge']) AS name;
+	'waiver_judge', 'window_stamp', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge']) AS name;
 -- the policies of the tables call it, for whoever reads
 INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok'),
 	('hidden_causes', 'SELECT changemgmt.hidden_causes()', 'ok ok ok ok ok ok ok ok');
@@ -228,6 +235,7 @@ INSERT INTO written VALUES
 	('ledger_checkpoint_head', 'subject_kind, subject_id, checkpoint_id, sequence, hash', '''change'', 99, 99, 1, sha256('''')', 'MC006', 'hash = sha256('''')', 'MC006', 'true', 'MC006'),
 	('configuration_item', 'name', '''cache''', 'ok', 'tier = 3', 'ok', 'name = ''db''', '23503'),
 	('ci_dependency', 'ci_id, depends_on_ci_id', 'changemgmt.ci_id(''db''), changemgmt.ci_id(''disk'')', 'ok', 'kind = ''uses''', 'ok', 'true', 'ok'),
+	('change_window', 'name, kind, starts_at, ends_at', '''new'', ''blackout'', ''2001-01-01'', ''2001-01-02''', 'ok', 'reason = ''theirs''', 'ok', 'true', 'ok'),
 	('site_model', 'key, version, definition, published_by', '''ours'', 1, ''{"base": "lean_normal"}'', ''ada''', 'ok', 'definition = ''{"base": "major"}''', 'MC006', 'true', 'MC006'),
 	('change', 'title', '''new''', 'ok', 'title = ''other'' WHERE id = {draft}', 'ok', 'id = {bare}', 'ok'),
 	('change_item', 'change_id, ci_id', '{draft}, changemgmt.ci_id(''web'')', 'ok', 'role = ''affected'' WHERE id = {item}', 'ok', 'id = {item}', 'ok'),
@@ -300,7 +308,7 @@ SELECT 'DROP', relation, format('DROP VIEW changemgmt.%I CASCADE', relation), '-
 -- Sequences
 CREATE TEMP TABLE counted (relation text);
 INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
-	'role_duty', 'configuration_item', 'ci_dependency', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
+	'role_duty', 'configuration_item', 'ci_dependency', 'change_window', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
 	'change_check', 'change_comment', 'change_link', 'site_requirement', 'change_waiver', 'approval_vote', 'incident',
 	'incident_cause']) AS name;
 -- forward: what setval does stays
@@ -413,6 +421,7 @@ SELECT changemgmt.add_team('dba', 'lead'), changemgmt.add_board('cab'), changemg
 SELECT changemgmt.add_board_member('cab', name, 'change_manager')
 FROM unnest('{lead,lead2}'::text[] || ARRAY(SELECT login FROM login WHERE duty <> 'owner')) AS name \g /dev/null
 SELECT changemgmt.add_ci('disk'), changemgmt.add_ci('db', version => '1'), changemgmt.add_ci('web', depends_on => '{db}') \g /dev/null
+SELECT changemgmt.declare_blackout('old', starts_at => '2001-01-01', ends_at => '2001-01-02') \g /dev/null
 SELECT changemgmt.publish_model('walk', '{"base": "normal", "validations": []}') \g /dev/null
 INSERT INTO changemgmt.board (name) VALUES ('steering');
 INSERT INTO changemgmt.team_member (team_id, person_id) VALUES (changemgmt.team_id('dba'), changemgmt.person_id('ada'));

@@ -61,6 +61,14 @@ BEGIN
 	PERFORM changemgmt.add_ci('db', 'database', 1, 'ben', '14');
 	PERFORM changemgmt.add_ci('web', 'service', 1, 'ben', '1',
 							  depends_on => '{db}');
+	PERFORM changemgmt.set_ci('web', tags => '{shop}');
+	PERFORM changemgmt.add_maintenance_window('always',
+		'DTSTART:20260101T000000Z DURATION:P1D RRULE:FREQ=DAILY', ci => 'db', tag => 'shop');
+	PERFORM changemgmt.declare_blackout('past', starts_at => pg_catalog.timestamptz '2001-01-01',
+		ends_at => pg_catalog.timestamptz '2001-01-02', environment => 'test', model => 'normal');
+	PERFORM changemgmt.open_windows('web', pg_catalog.tstzrange '[2026-01-01,2026-02-01)', 'test', 'normal');
+	PERFORM changemgmt.window_state('web', pg_catalog.timestamptz '2026-01-01', 'test', 'normal');
+	PERFORM changemgmt.remove_window('past');
 	PERFORM changemgmt.set_setting('number_prefix', 'C');
 	PERFORM changemgmt.publish_model('renew',
 		'{"base": "standard", "plan": {"rollback_minutes": 1}}');

@@ -194,6 +194,8 @@ my %caches = (
 	site_requirement => [ "SELECT changemgmt.register_requirement('rule_%d', 'public.no(bigint)', '{plan}')",
 		"SELECT 'is ' || max(requirement) FROM changemgmt.why_not((SELECT max(id) FROM changemgmt.change WHERE title = 'asked'), 'plan') WHERE requirement LIKE 'rule%'",
 		sub { "rule_$_[0]" } ],
+	change_window => [ "INSERT INTO changemgmt.change_window (name, kind, starts_at, ends_at, environment, reason) VALUES ('asked', 'blackout', '2030-01-01', '2030-01-03', 'development', 'of day %d') ON CONFLICT (name) DO UPDATE SET reason = excluded.reason",
+		"SELECT 'is ' || reason FROM changemgmt.window_state(NULL, '2030-01-02', 'development')", sub { "inside the blackout \"asked\" (of day $_[0])" } ],
 	person => [ "UPDATE changemgmt.person SET login = 'vera_%d' WHERE login LIKE 'vera%'",
 		"SELECT 'is ' || login FROM changemgmt.person WHERE id = changemgmt.person_id('vera_%d')", sub { "vera_$_[0]" } ],
 );

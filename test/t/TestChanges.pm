@@ -31,6 +31,13 @@ SELECT changemgmt.add_ci('host', 'host', 2);
 DO 'BEGIN CREATE ROLE regress_duty; EXCEPTION WHEN duplicate_object THEN NULL; END';
 DO $$BEGIN IF to_regclass('changemgmt.role_duty') IS NOT NULL THEN PERFORM changemgmt.grant_role('regress_duty', 'viewer'); END IF; END$$;
 SELECT changemgmt.add_ci('db', 'database', 1, 'ann', '15', '2027-11-11', depends_on => ARRAY['host']);
+DO $$BEGIN IF to_regclass('changemgmt.change_window') IS NOT NULL THEN
+    PERFORM changemgmt.set_ci('db', tags => '{pci,tax}', is_exclusive => false);
+    PERFORM changemgmt.declare_blackout('audit', starts_at => '2001-01-01', ends_at => '2001-02-01', enforcement => 'soft', ci => 'host', reason => 'It''s audited');
+    PERFORM changemgmt.add_maintenance_window('laboratory', 'DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=WEEKLY;BYDAY=TU,TH', environment => 'development', model => 'major', tag => 'pci');
+    PERFORM changemgmt.remove_window('audit');
+    PERFORM changemgmt.declare_blackout('audit', starts_at => '2001-01-01', ends_at => '2001-02-01', ci => 'host', covers_dependents => false);
+END IF; END$$;
 SELECT changemgmt.set_setting('number_prefix', 'RFC');
 CREATE FUNCTION public.always_met(change_id bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT NULL::text';
 SELECT changemgmt.register_requirement('ours', 'public.always_met(bigint)', ARRAY['plan'], 'ours', 'nothing to do');
@@ -300,6 +307,7 @@ my %reads = (
 	'merkle_root(bytea[])'                                 => "ARRAY[changemgmt.row_digest(c)]",
 	'next_steps(bigint)'                                   => 'c.id',
 	'numerator(changemgmt.rate)'                           => 'r.a',
+	'open_windows(text,tstzrange,text,text)'               => "'db', '[2026-07-01 00:00+00,2026-07-15 00:00+00)', 'development', 'major'",
 	'person_id(text)'                                      => "'otto'",
 	'rate(bigint,bigint)'                                  => '2, 10',
 	'rate_accum(changemgmt.rate,boolean)'                  => 'r.a, true',
@@ -351,6 +359,8 @@ my %reads = (
 	'verify_ledger(text,bigint)'                           => '',
 	'what_the_board_saw(bigint)'                           => 'c.id',
 	'why_not(bigint,text)'                                 => "c.id, 'start'",
+	'window_id(text)'                                      => "'audit'",
+	'window_state(text,timestamp with time zone,text,text)' => "'db', '2026-07-07 00:30+00', 'development', 'major'",
 	'doctor(boolean)'                                      => 'true',
 	'library_version()'                                    => '',
 	'shipped_tables()'                                     => '',
