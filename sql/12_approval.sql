@@ -181,6 +181,17 @@ CREATE FUNCTION changemgmt.what_the_board_saw(
 COMMENT ON FUNCTION changemgmt.what_the_board_saw(bigint) IS
 	'Every decision on a change in its order, with what it was taken on: kind is vote, or step for what the votes came to; sequence is its entry in the ledger, record the change with its parts right before it. Errors: XX001 where the ledger is broken, MC008 for an unknown change.';
 
+CREATE FUNCTION changemgmt.approval_state(
+	change_id bigint,
+	OUT kind text, OUT voter text, OUT voted_by text, OUT decision text,
+	OUT reason text, OUT voted_at timestamptz, OUT is_fresh boolean,
+	OUT changed text, OUT changes jsonb)
+	RETURNS SETOF record
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 5
+	AS 'MODULE_PATHNAME', 'approval_state';
+COMMENT ON FUNCTION changemgmt.approval_state(bigint) IS
+	'The votes of the round under way, and the approval: kind vote or approval, voter and who voted in the voter''s place (null: nobody), whether the plan is still the one that it was given for, and if not what was edited since, in words (changed) and as {field: [then, now], part: {added, removed}} (changes; null where the ledger has no entry of it). Errors: MC008 for an unknown change, XX001 where the ledger is broken.';
+
 CREATE VIEW changemgmt.cab_queue WITH (security_invoker = true) AS
 	SELECT row_number() OVER (ORDER BY CASE c.risk_level WHEN 'critical' THEN 1
 								  WHEN 'high' THEN 2 WHEN 'medium' THEN 3

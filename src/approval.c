@@ -76,7 +76,7 @@ vote_stamp(PG_FUNCTION_ARGS)
 	(void) change_read(&row, DatumGetInt64(vote_value(tuple, desc, "change_id",
 											   &isnull)), false);
 	model = lifecycle_model(&row);
-	change_seal(&row, model->schedule_sealed, (uint8 *) VARDATA(seal));
+	change_seal(&row, model, (uint8 *) VARDATA(seal));
 	if (!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 	{
 		columns[count] = SPI_fnumber(desc, "round");
@@ -260,7 +260,7 @@ vote_judge(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_MC_SEALED_CONTENT),
 					 errmsg("voted_at of a vote is when it was given"),
 					 errhint("A trigger of the site changed it; give it a name that sorts before zzzz_stamp_vote."), err_as_caller()));
-		change_seal(&row, model->schedule_sealed, seal);
+		change_seal(&row, model, seal);
 		given = DatumGetByteaPP(vote_value(tuple, desc, "seal", &isnull));
 		if (DatumGetInt64(vote_value(tuple, desc, "plan_revision", &isnull)) !=
 			change_int64(&row, plan_revision) ||

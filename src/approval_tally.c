@@ -158,7 +158,7 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row)
 			if (!fresh)
 			{
 				if (!sealed)
-					change_seal(row, model->schedule_sealed, seal);
+					change_seal(row, model, seal);
 				sealed = true;
 				fresh = VARSIZE_ANY_EXHDR(given) == LEDGER_HASH_LENGTH &&
 					memcmp(VARDATA_ANY(given), seal, LEDGER_HASH_LENGTH) == 0;

@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "ledger.h"
+#include "model.h"
 #include "types_code.h"
 
 /*
@@ -229,11 +230,39 @@ extern PartsTouched *parts_touched;
 /* What is being raised on this change; NULL where nothing is. */
 extern PartsTouched *parts_touched_of(const ChangeRow *row);
 
+/* Whether a model seals a column, or the rows of a part. */
+extern bool column_is_sealed(const ChangeModel *model, ChangeColumn column);
+extern bool part_is_sealed(const ChangeModel *model, const char *part);
+/* MC008 for what a model can neither seal nor leave out. */
+extern void seal_lists_check(const ChangeModel *model);
+
+/* What a row of a part says, or must not say, to be sealed; value NULL: true. */
+typedef struct SealedOnly
+{
+	const char *column;
+	bool		is;
+	const char *value;
+} SealedOnly;
+
+/* A part whose rows, or some of them, are sealed by their content. */
+typedef struct SealedPart
+{
+	const char *relation;
+	const char *content;		/* columns, "a, b" */
+	SealedOnly	only[2];
+} SealedPart;
+
+#define SEALED_PART_COUNT 5
+extern const SealedPart sealed_parts[SEALED_PART_COUNT];
+
 /*
  * The seal: SHA-256 of the canonical plan (change_seal.c), of LEDGER_HASH_LENGTH
  * bytes.  Needs an SPI connection.
  */
-extern void change_seal(const ChangeRow *row, bool schedule_sealed,
-						uint8 *seal);
+extern void change_seal(const ChangeRow *row, const ChangeModel *model,
+						uint8 *digest);
+/* The same of a row that was read with kept_plan_read(), as its parts were then. */
+extern void change_seal_to_query(const ChangeRow *row,
+								 const ChangeModel *model, uint8 *digest);
 
 #endif							/* CHANGEMGMT_CHANGE_H */

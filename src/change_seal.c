@@ -6,10 +6,13 @@
  * SHA-256 over the canonical encoding (docs/ledger.md) of the fields
  *
  *	  "changemgmt-seal-1"
- *	  name and value of each column of class plan that is not null, by name
- *	  (and of class schedule, where the model seals the time)
- *	  table and content of each row of a part that belongs to the plan, in
+ *	  name and value of each sealed column that is not null, by name: those of
+ *	  class plan, less what the model does not seal, and what it seals besides
+ *	  table and content of each row of a sealed part that belongs to the plan, in
  *	  bytewise order; the content is a jsonb array of its plan columns
+ *
+ * What a model seals needs no place in it: a published version never changes, and
+ * a change under another one is submitted anew.
  *
  * Parts are known by their content, not by their ids: a risk that is deleted
  * and entered again makes the seal fresh again.  Two changes with the same
@@ -24,34 +27,51 @@
 
 #include "change.h"
 #include "compat.h"
+#include "errors.h"
 #include "spi.h"
+
+/* What of a row of each part is sealed: these columns, in this order. */
+#define CHECK_CONTENT "kind, stage, title, expected, is_required"
+#define ITEM_CONTENT "ci_id, role, version_before, version_after"
+#define LINK_CONTENT "relation, target_change_id, target"
+#define RISK_CONTENT "description, likelihood, impact, mitigation"
+#define TASK_CONTENT "phase, position, title, description, object_kind, object_name"
+
+/* The same, for rows as the ledger recorded them. */
+const SealedPart sealed_parts[SEALED_PART_COUNT] = {
+	{"change_check", CHECK_CONTENT, {{"is_planned", true, NULL}}},
+	{"change_item", ITEM_CONTENT, {{NULL, false, NULL}}},
+	{"change_link", LINK_CONTENT, {{"relation", true, "depends_on"}}},
+	{"change_risk", RISK_CONTENT, {{NULL, false, NULL}}},
+	{"change_task", TASK_CONTENT, {{"is_condition", false, NULL},
+	{"phase", false, "follow_up"}}},
+};
 
 static KeptPlan plan_parts = {
 	"SELECT part, content FROM ("
 	" SELECT 'change_check' AS part, pg_catalog.jsonb_build_array("
-	"  kind, stage, title, expected, is_required)::pg_catalog.text AS content"
+	CHECK_CONTENT ")::pg_catalog.text AS content"
 	" FROM changemgmt.change_check"
 	" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned"
 	" UNION ALL"
 	" SELECT 'change_item', pg_catalog.jsonb_build_array("
-	"  ci_id, role, version_before, version_after)::pg_catalog.text"
+	ITEM_CONTENT ")::pg_catalog.text"
 	" FROM changemgmt.change_item"
 	" WHERE change_id OPERATOR(pg_catalog.=) $1"
 	" UNION ALL"
 	" SELECT 'change_link', pg_catalog.jsonb_build_array("
-	"  relation, target_change_id, target)::pg_catalog.text"
+	LINK_CONTENT ")::pg_catalog.text"
 	" FROM changemgmt.change_link"
 	" WHERE change_id OPERATOR(pg_catalog.=) $1"
 	" AND relation OPERATOR(pg_catalog.=) 'depends_on'"
 	" UNION ALL"
 	" SELECT 'change_risk', pg_catalog.jsonb_build_array("
-	"  description, likelihood, impact, mitigation)::pg_catalog.text"
+	RISK_CONTENT ")::pg_catalog.text"
 	" FROM changemgmt.change_risk"
 	" WHERE change_id OPERATOR(pg_catalog.=) $1"
 	" UNION ALL"
 	" SELECT 'change_task', pg_catalog.jsonb_build_array("
-	"  phase, position, title, description, object_kind,"
-	"  object_name)::pg_catalog.text"
+	TASK_CONTENT ")::pg_catalog.text"
 	" FROM changemgmt.change_task"
 	" WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition"
 	" AND phase OPERATOR(pg_catalog.<>) 'follow_up'"
@@ -60,6 +80,41 @@ static KeptPlan plan_parts = {
 	1, {INT8OID}, NULL
 };
 
+static bool
+listed(const List *names, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	return false;
+}
+
+bool
+column_is_sealed(const ChangeModel *model, ChangeColumn column)
+{
+	const char *name = change_column_names[column];
+
+	switch (change_column_classes[column])
+	{
+		case FIELD_PLAN:
+			return !listed(model->not_sealed, name);
+		case FIELD_SCHEDULE:
+			return model->schedule_sealed || listed(model->sealed, name);
+		case FIELD_REMARK:
+			return listed(model->sealed, name);
+		default:
+			return false;
+	}
+}
+
+bool
+part_is_sealed(const ChangeModel *model, const char *part)
+{
+	return !listed(model->not_sealed, part);
+}
+
 static int
 column_compare(const void *a, const void *b)
 {
@@ -67,8 +122,9 @@ column_compare(const void *a, const void *b)
 				  change_column_names[*(const int *) b]);
 }
 
-void
-change_seal(const ChangeRow *row, bool schedule_sealed, uint8 *seal)
+static void
+seal(const ChangeRow *row, const ChangeModel *model, bool to_query,
+	 uint8 *digest)
 {
 	static int	by_name[CHANGE_COLUMN_COUNT];
 	static bool sorted = false;
@@ -88,12 +144,10 @@ change_seal(const ChangeRow *row, bool schedule_sealed, uint8 *seal)
 	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
 	{
 		ChangeColumn column = by_name[i];
-		FieldClass	class = change_column_classes[column];
 		Oid			type;
 
 		if (row->isnull[column] || !change_column_exists(column) ||
-			!(class == FIELD_PLAN ||
-			  (class == FIELD_SCHEDULE && schedule_sealed)))
+			!column_is_sealed(model, column))
 			continue;
 		type = TupleDescAttr(row->desc,
 							 change_column_attnum(column) - 1)->atttypid;
@@ -101,15 +155,100 @@ change_seal(const ChangeRow *row, bool schedule_sealed, uint8 *seal)
 		canonical_append_value(&buf, type, row->value[column], false);
 	}
 
-	kept_plan_execute(&plan_parts, &argument, NULL, 0);
+	if (to_query)
+		kept_plan_read(&plan_parts, &argument, NULL, 0);
+	else
+		kept_plan_execute(&plan_parts, &argument, NULL, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		canonical_append_text(&buf, SPI_getvalue(SPI_tuptable->vals[i],
-												 SPI_tuptable->tupdesc, 1));
+		char	   *part = SPI_getvalue(SPI_tuptable->vals[i],
+										SPI_tuptable->tupdesc, 1);
+
+		if (!part_is_sealed(model, part))
+			continue;
+		canonical_append_text(&buf, part);
 		canonical_append_text(&buf, SPI_getvalue(SPI_tuptable->vals[i],
 												 SPI_tuptable->tupdesc, 2));
 	}
 	SPI_freetuptable(SPI_tuptable);
-	canonical_digest(&buf, seal);
+	canonical_digest(&buf, digest);
 	pfree(buf.data);
+}
+
+void
+change_seal(const ChangeRow *row, const ChangeModel *model, uint8 *digest)
+{
+	seal(row, model, false, digest);
+}
+
+void
+change_seal_to_query(const ChangeRow *row, const ChangeModel *model,
+					 uint8 *digest)
+{
+	seal(row, model, true, digest);
+}
+
+/*
+ * What chooses who has to approve, and who may, stays sealed: else it is edited
+ * after the approval.
+ */
+static const char *const always_sealed[] = {
+	"model", "type", "environment", "risk_level", "touches_data_integrity",
+	"touches_security", "requester_id", "owner_id", "team_id", "change_item"
+};
+
+pg_noreturn static void
+list_wrong(const ChangeModel *model, const char *list, const char *name,
+		   const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+			 errmsg("definition of model \"%s\": \"%s\" of \"%s\" %s",
+					model->key, name, list, problem),
+			 errhint("SELECT * FROM changemgmt.field_class() lists fields and parts with their classes.")));
+	pg_unreachable();
+}
+
+static int
+column_named(const char *name)
+{
+	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
+		if (strcmp(change_column_names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+void
+seal_lists_check(const ChangeModel *model)
+{
+	ListCell   *lc;
+
+	foreach(lc, model->sealed)
+	{
+		int			column = column_named(lfirst(lc));
+
+		if (column >= 0 && change_column_classes[column] == FIELD_PLAN)
+			list_wrong(model, "sealed", lfirst(lc), "is sealed anyway");
+		if (column < 0 || (change_column_classes[column] != FIELD_SCHEDULE &&
+						   change_column_classes[column] != FIELD_REMARK))
+			list_wrong(model, "sealed", lfirst(lc),
+					   "is no field of class schedule or remark");
+	}
+	foreach(lc, model->not_sealed)
+	{
+		const char *name = lfirst(lc);
+		int			column = column_named(name);
+		bool		known = column >= 0 &&
+			change_column_classes[column] == FIELD_PLAN;
+
+		for (int i = 0; i < SEALED_PART_COUNT; i++)
+			known |= strcmp(sealed_parts[i].relation, name) == 0;
+		if (!known)
+			list_wrong(model, "not_sealed", name,
+					   "is no field of class plan and no part of the plan");
+		for (size_t i = 0; i < lengthof(always_sealed); i++)
+			if (strcmp(always_sealed[i], name) == 0)
+				list_wrong(model, "not_sealed", name,
+						   "says who has to approve, and stays sealed");
+	}
 }

@@ -189,6 +189,7 @@ static const ShippedFunction functions[] = {
 	{"acting_person", NULL, "stable"},
 	{"add_business_days", NULL, "stable strict"},
 	{"advance", NULL, "volatile"},
+	{"approval_state", NULL, "stable strict"},
 	{"approval_tally", NULL, "volatile strict"},
 	{"approve", NULL, "volatile"},
 	{"begin_rollback", NULL, "volatile"},

@@ -192,7 +192,7 @@ lifecycle_seal_fresh(const ChangeModel *model, const ChangeRow *row)
 		change_int64(row, plan_revision))
 		return true;
 	/* edited since: perhaps it was put back */
-	change_seal(row, model->schedule_sealed, seal);
+	change_seal(row, model, seal);
 	approved = DatumGetByteaPP(row->value[CH_approved_seal]);
 	return VARSIZE_ANY_EXHDR(approved) == LEDGER_HASH_LENGTH &&
 		memcmp(VARDATA_ANY(approved), seal, LEDGER_HASH_LENGTH) == 0;

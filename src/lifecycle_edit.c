@@ -786,7 +786,8 @@ copy_change(PG_FUNCTION_ARGS)
 }
 
 /*
- * AFTER trigger of site_model: what a template fills in can be filled in.
+ * AFTER trigger of site_model: what a model seals can be sealed, and what a
+ * template fills in can be filled in.
  * A published version never changes, so the mistake must show here.
  */
 Datum
@@ -817,10 +818,16 @@ template_check(PG_FUNCTION_ARGS)
 	definition = DatumGetJsonbP(SPI_getbinval(trigdata->tg_trigtuple, desc,
 											  SPI_fnumber(desc, "definition"),
 											  &isnull));
-	if (!document_has(definition, "plan", &value))
-		return PointerGetDatum(NULL);
-
 	SPI_connect();
+	model = site_model_read(SPI_getvalue(trigdata->tg_trigtuple, desc,
+										 SPI_fnumber(desc, "key")), 1,
+							definition);
+	seal_lists_check(model);
+	if (!document_has(definition, "plan", &value))
+	{
+		SPI_finish();
+		return PointerGetDatum(NULL);
+	}
 	plan = JsonbValueToJsonb(&value);
 	for (size_t i = 0; i < lengthof(own); i++)
 		if (document_has(plan, own[i], &value))
@@ -831,9 +838,6 @@ template_check(PG_FUNCTION_ARGS)
 		(void) part_rows(i, plan);
 
 	/* as a change of its own, with a title and an id */
-	model = site_model_read(SPI_getvalue(trigdata->tg_trigtuple, desc,
-										 SPI_fnumber(desc, "key")), 1,
-							definition);
 	plan = columns_with_defaults(document_columns(plan, true, NULL), model, NULL);
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	jsonb_push_text(&state, "title", "template");

@@ -203,7 +203,7 @@ stamp_approved(ChangeRow *row, const ChangeModel *model, TimestampTz now)
 
 	SET_VARSIZE(seal, VARHDRSZ + LEDGER_HASH_LENGTH);
 	SPI_connect();
-	change_seal(row, model->schedule_sealed, (uint8 *) VARDATA(seal));
+	change_seal(row, model, (uint8 *) VARDATA(seal));
 	SPI_finish();
 	SET(row, approved_seal, PointerGetDatum(seal));
 	SET(row, approved_plan_revision, row->value[CH_plan_revision]);
@@ -329,8 +329,7 @@ lifecycle_plan_touched(const ChangeModel *model, const ChangeRow *old,
 		return true;
 	for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
 		if ((change_column_classes[i] == FIELD_PLAN ||
-			 (change_column_classes[i] == FIELD_SCHEDULE &&
-			  model->schedule_sealed)) &&
+			 column_is_sealed(model, i)) &&
 			!change_column_equal(old, new, i))
 			return true;
 	return false;

@@ -484,6 +484,10 @@ definition_key(ChangeModel *model, const char *key, const JsonbValue *value)
 		model->documented_after = definition_boolean(model, key, value);
 	else if (strcmp(key, "schedule_sealed") == 0)
 		model->schedule_sealed = definition_boolean(model, key, value);
+	else if (strcmp(key, "sealed") == 0)
+		model->sealed = definition_strings(model, key, value);
+	else if (strcmp(key, "not_sealed") == 0)
+		model->not_sealed = definition_strings(model, key, value);
 	else if (strcmp(key, "issues_despite_failed_check") == 0)
 		model->issues_despite_failed_check = definition_boolean(model, key, value);
 	else if (strcmp(key, "notice_business_days") == 0)

@@ -84,6 +84,8 @@ typedef struct ChangeModel
 	bool		books_window;	/* start only from scheduled */
 	bool		documented_after;	/* the plan may be written afterwards */
 	bool		schedule_sealed;
+	List	   *sealed;			/* columns, on top of the plan's */
+	List	   *not_sealed;		/* columns and parts of the plan */
 	bool		issues_despite_failed_check;
 	bool		is_template;	/* a site's model with a plan of its own */
 	int			notice_business_days;

@@ -114,6 +114,7 @@ static const struct
 	/* what only looks */
 	{"acting_person", ALL_DUTIES},
 	{"add_business_days", ALL_DUTIES},
+	{"approval_state", ALL_DUTIES},
 	{"approval_tally", ALL_DUTIES},
 	{"board_id", ALL_DUTIES},
 	{"change_as_of", ALL_DUTIES},

@@ -75,6 +75,7 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('change_failure_rate', 'changemgmt.change_failure_rate(true)'),
 	('acting_person', 'changemgmt.acting_person()'),
 	('add_business_days', 'changemgmt.add_business_days(now(), 5)'),
+	('approval_state', 'changemgmt.approval_state({awaiting_approval})'),
 	('approval_tally', 'changemgmt.approval_tally({awaiting_approval})'),
 	('board_id', 'changemgmt.board_id(''cab'')'),
 	('change_header', 'changemgmt.change_header({draft})'),

@@ -100,7 +100,7 @@ BEGIN
 	PERFORM changemgmt.link_change(c, 'ticket', target => 'T-1');
 	PERFORM changemgmt.advance(c, 'awaiting_approval');
 	PERFORM set_config('changemgmt.actor', 'ben', true);
-	PERFORM changemgmt.approval_tally(c);
+	PERFORM changemgmt.approval_tally(c), changemgmt.approval_state(c);
 	PERFORM changemgmt.approve(c);
 	PERFORM changemgmt.approve(c);
 	PERFORM set_config('changemgmt.actor', 'ann', true);
