@@ -213,7 +213,15 @@ CREATE VIEW changemgmt.cab_queue WITH (security_invoker = true) AS
 		   t.eligible AS may_vote, t.stale AS votes_stale, t.missing,
 		   c.submitted_at,
 		   (extract(epoch FROM now() - c.submitted_at) / 3600)::double precision
-		   AS age_hours
+		   AS age_hours,
+		   CASE WHEN w.talk <> '' THEN 'discuss'
+				WHEN w.doubt <> '' THEN 'decide_asynchronously'
+				ELSE 'pre_approve' END AS recommendation,
+		   CASE WHEN w.talk <> '' THEN w.talk
+				WHEN w.doubt <> '' THEN w.doubt
+				ELSE format('low risk, tested, %s as the way back, notice kept, nobody against it',
+							c.rollback_strategy) END
+		   AS recommendation_reason
 	FROM changemgmt.change AS c
 	CROSS JOIN LATERAL changemgmt.approval_tally(c.id) AS t
 	LEFT JOIN changemgmt.person AS r ON r.id = c.requester_id
@@ -234,6 +242,51 @@ CREATE VIEW changemgmt.cab_queue WITH (security_invoker = true) AS
 		FROM changemgmt.change_risk AS y
 		WHERE y.change_id = c.id
 	) AS k ON true
+	-- votes against it that no longer count: of another round, or another plan
+	CROSS JOIN LATERAL (
+		SELECT count(*) - t.rejected - t.deferred AS earlier
+		FROM changemgmt.approval_vote AS v
+		WHERE v.change_id = c.id AND v.decision IN ('rejected', 'deferred')
+	) AS against
+	CROSS JOIN LATERAL (
+		SELECT concat_ws(', ',
+				   CASE WHEN c.owner_id IS NULL THEN 'an owner' END,
+				   CASE WHEN coalesce(c.description, '') !~ '\S' THEN 'a description' END,
+				   CASE WHEN coalesce(c.justification, '') !~ '\S' THEN 'a justification' END,
+				   CASE WHEN coalesce(c.user_impact, '') !~ '\S' THEN 'the impact on users' END,
+				   CASE WHEN i.services IS NULL THEN 'items' END,
+				   CASE WHEN coalesce(c.rollback_trigger, '') !~ '\S'
+							 OR coalesce(c.rollback_plan, '') !~ '\S'
+							 OR c.rollback_minutes IS NULL THEN 'the way back' END,
+				   CASE WHEN coalesce(c.verification_plan, '') !~ '\S'
+							 AND NOT EXISTS (SELECT FROM changemgmt.change_check AS x
+											 WHERE x.change_id = c.id)
+						THEN 'a verification' END,
+				   CASE WHEN c.planned_start IS NULL OR c.planned_end IS NULL
+						THEN 'a planned time' END) AS parts
+	) AS lacks
+	CROSS JOIN LATERAL (
+		SELECT concat_ws('; ',
+				   CASE WHEN c.risk_level IS NULL THEN 'nobody has assessed the risk'
+						WHEN c.risk_level IN ('high', 'critical') THEN 'the risk is ' || c.risk_level END,
+				   CASE WHEN c.touches_data_integrity THEN 'touches data integrity' END,
+				   CASE WHEN c.touches_security THEN 'touches security' END,
+				   CASE WHEN t.approved > 0 AND t.rejected + t.deferred > 0 THEN 'the votes disagree'
+						WHEN t.rejected > 0 THEN 'a vote rejects it'
+						WHEN t.deferred > 0 THEN 'a vote defers it' END,
+				   CASE WHEN against.earlier > 0 THEN 'it was rejected or deferred before' END,
+				   'the plan lacks ' || nullif(lacks.parts, '')) AS talk,
+			   concat_ws('; ',
+				   CASE WHEN c.risk_level = 'medium' THEN 'the risk is medium' END,
+				   CASE WHEN c.type = 'major' THEN 'it is major' END,
+				   CASE WHEN c.planned_start >= changemgmt.earliest_start(c.id) THEN NULL
+						ELSE 'the notice is not kept' END,
+				   CASE WHEN coalesce(c.test_plan, '') !~ '\S' THEN 'it is not said how it is tested' END,
+				   CASE WHEN c.rollback_strategy IS NULL THEN 'the rollback strategy is not known' END,
+				   CASE WHEN t.abstained > 0 THEN 'somebody abstained' END,
+				   CASE WHEN t.stale > 0 THEN 'the plan was edited since a vote' END) AS doubt
+		OFFSET 0
+	) AS w
 	WHERE c.status = 'awaiting_approval' AND NOT c.on_hold
 	  AND t.board IS NOT NULL;
 COMMENT ON VIEW changemgmt.cab_queue IS
@@ -261,6 +314,41 @@ COMMENT ON COLUMN changemgmt.cab_queue.votes_stale IS 'Votes that were given for
 COMMENT ON COLUMN changemgmt.cab_queue.missing IS 'What is missing, in words.';
 COMMENT ON COLUMN changemgmt.cab_queue.submitted_at IS 'When it was last submitted.';
 COMMENT ON COLUMN changemgmt.cab_queue.age_hours IS 'Hours since then.';
+COMMENT ON COLUMN changemgmt.cab_queue.recommendation IS 'pre_approve (nothing speaks against it), decide_asynchronously (votes will do) or discuss (it needs talking).';
+COMMENT ON COLUMN changemgmt.cab_queue.recommendation_reason IS 'On what facts.';
+
+CREATE FUNCTION changemgmt.approval_waiting(
+	change_id bigint, OUT person_id bigint, OUT login text,
+	OUT board text, OUT is_stale_vote boolean)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 4
+	AS 'MODULE_PATHNAME', 'approval_waiting';
+COMMENT ON FUNCTION changemgmt.approval_waiting(bigint) IS
+	'Who may vote on a change that waits for approval and has not, or only for another plan; board is null where one approver decides. Errors: MC008 for an unknown change.';
+
+CREATE VIEW changemgmt.approval_queue WITH (security_invoker = true) AS
+	SELECT w.login, c.id, changemgmt.change_number(c.id) AS number, c.title,
+		   c.type, w.board, coalesce(c.risk_level, 'unknown') AS risk_level,
+		   c.planned_start, c.submitted_at,
+		   (extract(epoch FROM now() - c.submitted_at) / 3600)::double precision
+		   AS age_hours,
+		   w.is_stale_vote
+	FROM changemgmt.change AS c
+	CROSS JOIN LATERAL changemgmt.approval_waiting(c.id) AS w
+	WHERE c.status = 'awaiting_approval' AND NOT c.on_hold;
+COMMENT ON VIEW changemgmt.approval_queue IS
+	'What waits for whom: a row for each change and each person who may vote on it and has not, or only for another plan.';
+COMMENT ON COLUMN changemgmt.approval_queue.login IS 'Login of the person it waits for.';
+COMMENT ON COLUMN changemgmt.approval_queue.id IS 'Id of the change.';
+COMMENT ON COLUMN changemgmt.approval_queue.number IS 'Number of the change.';
+COMMENT ON COLUMN changemgmt.approval_queue.title IS 'What it is.';
+COMMENT ON COLUMN changemgmt.approval_queue.type IS 'standard, normal, major, emergency or latent.';
+COMMENT ON COLUMN changemgmt.approval_queue.board IS 'The board that the person votes in; null where one approver decides.';
+COMMENT ON COLUMN changemgmt.approval_queue.risk_level IS 'low, medium, high, critical or unknown.';
+COMMENT ON COLUMN changemgmt.approval_queue.planned_start IS 'When it is to begin.';
+COMMENT ON COLUMN changemgmt.approval_queue.submitted_at IS 'Since when it waits.';
+COMMENT ON COLUMN changemgmt.approval_queue.age_hours IS 'Hours since then.';
+COMMENT ON COLUMN changemgmt.approval_queue.is_stale_vote IS 'Whether the person has voted, but for another plan.';
 
 -- since 1.1
 ALTER TABLE changemgmt.approval_vote ENABLE ROW LEVEL SECURITY;

@@ -10,6 +10,15 @@
 
 #include "lifecycle.h"
 
+/* Somebody who may vote and has not, or only for another plan. */
+typedef struct OpenVote
+{
+	int64		person;
+	char	   *login;
+	char	   *board;			/* NULL: one approver is asked */
+	bool		is_stale;
+} OpenVote;
+
 /* Where the votes stand. */
 typedef struct Tally
 {
@@ -21,6 +30,7 @@ typedef struct Tally
 	int			abstained;
 	int			stale;			/* votes for another plan */
 	StringInfoData waiting;		/* logins of who has not voted freshly */
+	List	   *open;			/* the same people: OpenVote * */
 	StringInfoData reasons;		/* of rejections and deferrals */
 	Verb		decision;		/* VERB_NONE as long as there is none */
 } Tally;

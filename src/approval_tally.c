@@ -168,7 +168,14 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row)
 		}
 		if (!fresh)
 		{
-			text_list_add(&tally->waiting, SPI_getvalue(tuple, desc, 2));
+			OpenVote   *vote = palloc(sizeof(OpenVote));
+
+			vote->person = person;
+			vote->login = SPI_getvalue(tuple, desc, 2);
+			vote->board = model->policy == POLICY_BOARD ? model->board : NULL;
+			vote->is_stale = !no_vote;
+			tally->open = lappend(tally->open, vote);
+			text_list_add(&tally->waiting, vote->login);
 			continue;
 		}
 		if (strcmp(decision, "approved") == 0)

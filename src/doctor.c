@@ -191,6 +191,7 @@ static const ShippedFunction functions[] = {
 	{"advance", NULL, "volatile"},
 	{"approval_state", NULL, "stable strict"},
 	{"approval_tally", NULL, "volatile strict"},
+	{"approval_waiting", NULL, "volatile strict"},
 	{"approve", NULL, "volatile"},
 	{"begin_rollback", NULL, "volatile"},
 	{"board_id", NULL, "stable strict"},

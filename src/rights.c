@@ -116,6 +116,7 @@ static const struct
 	{"add_business_days", ALL_DUTIES},
 	{"approval_state", ALL_DUTIES},
 	{"approval_tally", ALL_DUTIES},
+	{"approval_waiting", ALL_DUTIES},
 	{"board_id", ALL_DUTIES},
 	{"change_as_of", ALL_DUTIES},
 	{"change_document", ALL_DUTIES},

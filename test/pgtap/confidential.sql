@@ -117,7 +117,7 @@ SELECT is(pg_temp.try('regress_colleague', $$SELECT string_agg(title, ',') FROM 
 CREATE TEMP TABLE call (statement text);
 INSERT INTO call VALUES
 	('SELECT changemgmt.change_state(%s)'), ('SELECT changemgmt.next_steps(%s)'), ('SELECT changemgmt.why_not(%s)'),
-	('SELECT changemgmt.approval_tally(%s)'), ('SELECT changemgmt.approval_state(%s)'), ('SELECT changemgmt.earliest_start(%s)'), ('SELECT changemgmt.plan(%s)'),
+	('SELECT changemgmt.approval_tally(%s)'), ('SELECT changemgmt.approval_state(%s)'), ('SELECT changemgmt.approval_waiting(%s)'), ('SELECT changemgmt.earliest_start(%s)'), ('SELECT changemgmt.plan(%s)'),
 	('SELECT changemgmt.edit_change(%s, ''{"title": "x"}'')'), ('SELECT changemgmt.cancel(%s, ''no'')'),
 	('SELECT changemgmt.hold(%s, ''no'')'), ('SELECT changemgmt.approve(%s)'), ('SELECT changemgmt.advance(%s, ''planned'')'),
 	('SELECT changemgmt.copy_change(%s)'), ('SELECT changemgmt.add_comment(%s, ''found you'')'), ('SELECT changemgmt.add_risk(%s, ''x'', ''low'', ''low'')'),

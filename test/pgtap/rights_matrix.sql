@@ -77,6 +77,7 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('add_business_days', 'changemgmt.add_business_days(now(), 5)'),
 	('approval_state', 'changemgmt.approval_state({awaiting_approval})'),
 	('approval_tally', 'changemgmt.approval_tally({awaiting_approval})'),
+	('approval_waiting', 'changemgmt.approval_waiting({awaiting_approval})'),
 	('board_id', 'changemgmt.board_id(''cab'')'),
 	('change_header', 'changemgmt.change_header({draft})'),
 	('change_id', 'changemgmt.change_id(''CHG000000{draft}'')'),
@@ -289,6 +290,7 @@ INSERT INTO seen VALUES
 	('requirement', '- ok ok ok ok ok ok ok', 'name', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('request_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('cab_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('approval_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_fact', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('monthly_metrics', '- ok ok ok ok ok ok ok', 'month', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	-- it counts what is confidential

@@ -100,7 +100,7 @@ BEGIN
 	PERFORM changemgmt.link_change(c, 'ticket', target => 'T-1');
 	PERFORM changemgmt.advance(c, 'awaiting_approval');
 	PERFORM set_config('changemgmt.actor', 'ben', true);
-	PERFORM changemgmt.approval_tally(c), changemgmt.approval_state(c);
+	PERFORM changemgmt.approval_tally(c), changemgmt.approval_state(c), changemgmt.approval_waiting(c);
 	PERFORM changemgmt.approve(c);
 	PERFORM changemgmt.approve(c);
 	PERFORM set_config('changemgmt.actor', 'ann', true);
@@ -161,6 +161,7 @@ BEGIN
 	PERFORM changemgmt.verify_ledger();
 	PERFORM changemgmt.verify_checkpoint(root) FROM changemgmt.ledger_checkpoint();
 	PERFORM FROM changemgmt.cab_queue;
+	PERFORM FROM changemgmt.approval_queue;
 	PERFORM FROM changemgmt.request_queue;
 	PERFORM FROM changemgmt.monthly_metrics;
 	PERFORM FROM changemgmt.change_fact;

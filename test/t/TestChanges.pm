@@ -286,6 +286,7 @@ my %reads = (
 	'add_business_days(timestamp with time zone,integer)'  => "'2026-01-01 12:00+00', 5",
 	'approval_state(bigint)'                               => 'c.id',
 	'approval_tally(bigint)'                               => 'c.id',
+	'approval_waiting(bigint)'                             => 'c.id',
 	'board_id(text)'                                       => "'cab'",
 	'change_as_of(bigint,timestamp with time zone)'        => 'c.id, c.updated_at',
 	'change_document(bigint,timestamp with time zone)'     => 'c.id, c.created_at',
