@@ -106,7 +106,11 @@ CREATE VIEW changemgmt.metrics_fact AS
 		END AS lead_time_seconds,
 		CASE WHEN isfinite(c.first_submitted_at)
 			THEN date_part('epoch', c.planned_start - c.first_submitted_at)
-		END AS notice_seconds
+		END AS notice_seconds,
+		CASE WHEN c.approved_at > c.submitted_at AND isfinite(c.submitted_at)
+				  AND isfinite(c.approved_at)
+			THEN date_part('epoch', c.approved_at - c.submitted_at)
+		END AS approval_wait_seconds
 	FROM changemgmt.change AS c
 	LEFT JOIN changemgmt.team ON team.id = c.team_id
 	LEFT JOIN changemgmt.person AS owner ON owner.id = c.owner_id
@@ -206,6 +210,7 @@ COMMENT ON COLUMN changemgmt.change_fact.is_rollback_within_plan IS 'Whether tha
 COMMENT ON COLUMN changemgmt.change_fact.recovery_seconds IS 'Of a failed change: until recovered_at, else the later of rolled_back_at and the resolution of all incidents that it caused (null as long as one is open); from deployed_at, or from actual_start where that is null or later.';
 COMMENT ON COLUMN changemgmt.change_fact.lead_time_seconds IS 'deployed_at - the first linked commit, or - created_at where no commit is linked.';
 COMMENT ON COLUMN changemgmt.change_fact.notice_seconds IS 'planned_start - first_submitted_at; negative where it was submitted after its start.';
+COMMENT ON COLUMN changemgmt.change_fact.approval_wait_seconds IS 'approved_at - submitted_at: how long it last waited for its approval; null where it was pre-approved, or submitted again since.';
 
 -- A row a month. The aggregation is LATERAL, so a condition on month reaches
 -- the series and only the changes of those months are read, through
@@ -300,7 +305,11 @@ CREATE VIEW changemgmt.monthly_metrics AS
 		changemgmt.wilson_low(changemgmt.rate(a.outside_window, a.with_window)) AS outside_window_share_low,
 		changemgmt.wilson_high(changemgmt.rate(a.outside_window, a.with_window)) AS outside_window_share_high,
 		harm.incidents AS incidents_caused,
-		harm.outage_minutes
+		harm.outage_minutes,
+		a.approval_waits,
+		a.approval_wait_total_seconds,
+		a.approval_wait_total_seconds / nullif(a.approval_waits, 0) AS approval_wait_mean_seconds,
+		a.approval_wait_median_seconds
 	FROM (
 		SELECT series.month::date AS month,
 			   span.current_month::date AS current_month,
@@ -352,6 +361,10 @@ CREATE VIEW changemgmt.monthly_metrics AS
 			sum(f.notice_seconds) AS notice_total_seconds,
 			percentile_cont(0.5) WITHIN GROUP (ORDER BY f.notice_seconds)
 				AS notice_median_seconds,
+			count(f.approval_wait_seconds) AS approval_waits,
+			sum(f.approval_wait_seconds) AS approval_wait_total_seconds,
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY f.approval_wait_seconds)
+				AS approval_wait_median_seconds,
 			count(*) FILTER (WHERE f.is_rework) AS rework,
 			count(f.duration_variance) AS estimated,
 			percentile_cont(0.5) WITHIN GROUP (ORDER BY f.duration_variance)
@@ -376,7 +389,8 @@ CREATE VIEW changemgmt.monthly_metrics AS
 				   END AS has_failed_already,
 				   f.time_to_rollback_seconds, f.rollback_seconds,
 				   f.is_rollback_within_plan, f.lead_time_seconds,
-				   f.notice_seconds, f.is_rework, f.duration_variance,
+				   f.notice_seconds, f.approval_wait_seconds,
+				   f.is_rework, f.duration_variance,
 				   f.is_standard, f.is_emergency, f.is_unauthorized,
 				   f.is_waived, f.is_outside_window
 			FROM changemgmt.metrics_fact AS f
@@ -504,3 +518,7 @@ COMMENT ON COLUMN changemgmt.monthly_metrics.outside_window_share_low IS 'Lower 
 COMMENT ON COLUMN changemgmt.monthly_metrics.outside_window_share_high IS 'Upper bound of the 95 % Wilson interval of outside_window_share.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.incidents_caused IS 'Confirmed incidents caused by changes of the month. One with several causes counts once, with the change that ended last.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.outage_minutes IS 'Minutes of outage of these incidents.';
+COMMENT ON COLUMN changemgmt.monthly_metrics.approval_waits IS 'Changes whose waiting time for approval is known.';
+COMMENT ON COLUMN changemgmt.monthly_metrics.approval_wait_total_seconds IS 'Waiting time for approval (last submission until approval), summed up, in seconds; null where approval_waits is 0.';
+COMMENT ON COLUMN changemgmt.monthly_metrics.approval_wait_mean_seconds IS 'Waiting time for approval (last submission until approval), mean in seconds.';
+COMMENT ON COLUMN changemgmt.monthly_metrics.approval_wait_median_seconds IS 'Waiting time for approval (last submission until approval), exact median in seconds.';

@@ -172,14 +172,15 @@ COPY changemgmt.change
 -- 1005 was never complete. Notice of 7 days, of -1 hour, of 30 minutes.
 COPY changemgmt.change
 	(id, title, type, status, outcome, created_at, first_submitted_at,
-	 planned_start, planned_end, actual_start, deployed_at, actual_end)
+	 planned_start, planned_end, actual_start, deployed_at, actual_end,
+	 submitted_at, approved_at)
 	FROM stdin WITH (FORMAT csv);
-1001,A day,normal,closed,successful,2024-10-01 00:00Z,2024-10-03 00:00Z,2024-10-10 00:00Z,2024-10-10 01:00Z,2024-10-02 00:00Z,2024-10-02 00:00Z,2024-10-02 00:00Z
-1002,Two days,normal,closed,successful,2024-10-02 00:00Z,2024-10-02 01:00Z,2024-10-02 00:00Z,2024-10-02 13:00Z,2024-10-02 12:00Z,2024-10-02 12:00Z,2024-10-02 12:00Z
-1003,Recorded afterwards,latent,closed,successful,2024-10-04 00:00Z,,,,2024-10-03 12:00Z,2024-10-03 12:00Z,2024-10-03 12:00Z
-1004,Nobody knows,normal,closed,successful,-infinity,infinity,,,2024-10-05 12:00Z,2024-10-05 12:00Z,2024-10-05 12:00Z
-1005,Never complete,normal,closed,successful,2024-10-06 11:00Z,,,,2024-10-06 12:00Z,,2024-10-06 12:00Z
-1006,An hour,normal,closed,successful,2024-10-07 11:00Z,2024-10-07 11:30Z,2024-10-07 12:00Z,2024-10-07 12:01Z,2024-10-07 12:00Z,2024-10-07 12:00Z,2024-10-07 12:00Z
+1001,A day,normal,closed,successful,2024-10-01 00:00Z,2024-10-03 00:00Z,2024-10-10 00:00Z,2024-10-10 01:00Z,2024-10-02 00:00Z,2024-10-02 00:00Z,2024-10-02 00:00Z,2024-10-01 00:00Z,2024-10-01 06:00Z
+1002,Two days,normal,closed,successful,2024-10-02 00:00Z,2024-10-02 01:00Z,2024-10-02 00:00Z,2024-10-02 13:00Z,2024-10-02 12:00Z,2024-10-02 12:00Z,2024-10-02 12:00Z,2024-10-02 00:00Z,2024-10-02 00:00Z
+1003,Recorded afterwards,latent,closed,successful,2024-10-04 00:00Z,,,,2024-10-03 12:00Z,2024-10-03 12:00Z,2024-10-03 12:00Z,,
+1004,Nobody knows,normal,closed,successful,-infinity,infinity,,,2024-10-05 12:00Z,2024-10-05 12:00Z,2024-10-05 12:00Z,2024-10-05 00:00Z,2024-10-05 00:30Z
+1005,Never complete,normal,closed,successful,2024-10-06 11:00Z,,,,2024-10-06 12:00Z,,2024-10-06 12:00Z,2024-10-06 10:00Z,2024-10-06 11:00Z
+1006,An hour,normal,closed,successful,2024-10-07 11:00Z,2024-10-07 11:30Z,2024-10-07 12:00Z,2024-10-07 12:01Z,2024-10-07 12:00Z,2024-10-07 12:00Z,2024-10-07 12:00Z,2024-10-07 11:00Z,2024-10-07 10:00Z
 \.
 
 -- November: duration, window and kind. 1107 answers an incident, 1109 and 1110
@@ -365,13 +366,16 @@ SELECT pg_temp.month_is('2024-09-01', '{
 	"recoveries": 4, "recovery_total_seconds": 25500,
 	"recovery_mean_seconds": 6375, "recovery_median_seconds": 6000}');
 
--- Lead time and notice.
+-- Lead time, notice, and waiting for approval: 1002 was pre-approved, 1006 was
+-- submitted again.
 SELECT pg_temp.month_is('2024-10-01', '{
 	"changes": 6, "unauthorized": 1,
 	"lead_times": 3, "lead_time_total_seconds": 262800,
 	"lead_time_mean_seconds": 87600, "lead_time_median_seconds": 86400,
 	"notices": 3, "notice_total_seconds": 603000,
-	"notice_mean_seconds": 201000, "notice_median_seconds": 1800}');
+	"notice_mean_seconds": 201000, "notice_median_seconds": 1800,
+	"approval_waits": 3, "approval_wait_total_seconds": 27000,
+	"approval_wait_mean_seconds": 9000, "approval_wait_median_seconds": 3600}');
 
 -- Kinds, rework, windows, estimates.
 SELECT pg_temp.month_is('2024-11-01', '{
