@@ -224,6 +224,8 @@ static const ShippedFunction functions[] = {
 	{"hidden_causes", NULL, "stable"},
 	{"hidden_changes", NULL, "stable"},
 	{"hold", NULL, "volatile"},
+	{"ics_event", NULL, "immutable"},
+	{"ics_range", NULL, "immutable"},
 	{"ledger_checkpoint", NULL, "volatile"},
 	{"ledger_guard", NULL, "volatile"},
 	{"ledger_record", NULL, "volatile"},

@@ -119,6 +119,7 @@ static const struct
 	{"approval_waiting", ALL_DUTIES},
 	{"board_id", ALL_DUTIES},
 	{"change_as_of", ALL_DUTIES},
+	{"change_calendar", ALL_DUTIES},
 	{"change_document", ALL_DUTIES},
 	{"change_header", ALL_DUTIES},
 	{"change_is_possible", ALL_DUTIES},	/* its constraint, where a site grants UPDATE */
@@ -134,6 +135,8 @@ static const struct
 	{"hidden_causes", ALL_DUTIES},
 	{"hidden_changes", ALL_DUTIES},
 	{"merkle_root", ALL_DUTIES},
+	{"ics_event", ALL_DUTIES},
+	{"ics_range", ALL_DUTIES},
 	{"library_version", ALL_DUTIES},
 	{"next_steps", ALL_DUTIES},
 	{"open_windows", ALL_DUTIES},

@@ -55,6 +55,7 @@ $walks{more} = [ map { { actor => 'otto', refusal => '00000', sql => $_ } }
 	  q{SELECT r FROM (SELECT changemgmt.rate(n % 5, 7) AS r FROM generate_series(1, 50) AS n) AS x GROUP BY r ORDER BY r},
 	  q{SELECT '3/7'::changemgmt.rate::text::changemgmt.rate, changemgmt.rate(3, 7)::numeric, changemgmt.merkle_root(ARRAY[sha256('x'), sha256('y')])},
 	  q{SELECT changemgmt.add_business_days('2026-01-01', 5)},
+	  q{SELECT changemgmt.change_calendar('2026-01-01', '2027-01-01')},
 	  q{SELECT count(*), min(starts_at), max(ends_at) FROM changemgmt.occurrences('DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=MONTHLY;BYDAY=TU,TH;BYSETPOS=2,-1 EXDATE:20260108T020000', '[2026-01-01,2028-01-01)')},
 	  q{SELECT changemgmt.contains(r, '2026-07-07 00:30Z'), changemgmt.next_occurrence(r, '2026-07-07'), r, changemgmt.recurrence_send(r) FROM (SELECT ('DTSTART:20260106T020000Z DURATION:P' || n || 'D RRULE:FREQ=YEARLY;BYMONTH=' || n)::changemgmt.recurrence AS r FROM generate_series(1, 5) AS n) AS x ORDER BY r},
 	  q{SELECT * FROM changemgmt.code_list()},

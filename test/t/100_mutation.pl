@@ -208,6 +208,8 @@ my @targets = (
 	[ 'link_change', "SELECT changemgmt.link_change($of, split_part($text, '.', 1), target => $text) > 0", [ 'commit.abc', 'ticket.T-1' ], 60, keep => 1 ],
 	[ 'triage', "SELECT (changemgmt.triage($of, split_part($text, '.', 1), priority => split_part($text, '.', 2), team => 'dba')).id > 0", [ 'ann.high', 'ben.low' ], 60, keep => 1 ],
 	[ 'schedule', "SELECT (changemgmt.schedule($of, split_part($text, '..', 1)::timestamptz, split_part($text, '..', 2)::timestamptz)).id > 0", ['2026-07-01 10:00+00..2026-07-01 11:00+00'], 80 ],
+	[ 'change_calendar', "SELECT changemgmt.change_calendar(split_part($text, '..', 1)::timestamptz, split_part($text, '..', 2)::timestamptz) LIKE 'BEGIN:VCALENDAR%END:VCALENDAR__'", [ '2026-07-01..2027-07-01', '2499-12-01..2500-01-01', '-infinity..infinity' ], 80 ],
+	[ 'ics_event', "SELECT count(*) = 0 FROM regexp_split_to_table(changemgmt.ics_event($text, '2026-07-01', '2026-07-01', '2026-07-02', $text, $text, $text, $text, true, 1), E'\\r\\n') AS l WHERE octet_length(l) > 75 OR l ~ '[\\x01-\\x08\\x0a-\\x1f\\x7f]'", [ 'a word', "two\nlines; and, more\\", 'x' x 70 ], 100 ],
 	[ 'add_business_days', "SELECT changemgmt.add_business_days(split_part($text, '..', 1)::timestamptz, split_part($text, '..', 2)::int) IS NOT NULL", [ '2026-07-01..5', '294270-01-01..365', '4713-01-02 BC..-3' ], 80 ],
 	[ 'add_person', "SELECT public.use_person($text)", [ 'dora', 'Dora Base' ], 60 ],
 	[ 'person_id', "SELECT changemgmt.person_id($text) > 0", [ 'ann', 'ben' ], 40 ],

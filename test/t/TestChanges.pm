@@ -289,6 +289,7 @@ my %reads = (
 	'approval_waiting(bigint)'                             => 'c.id',
 	'board_id(text)'                                       => "'cab'",
 	'change_as_of(bigint,timestamp with time zone)'        => 'c.id, c.updated_at',
+	'change_calendar(timestamp with time zone,timestamp with time zone,boolean)' => "'2026-01-01', '2027-01-01'",
 	'change_document(bigint,timestamp with time zone)'     => 'c.id, c.created_at',
 	'change_failure_rate(boolean)'                         => "c.outcome = 'failed'",
 	'change_header(bigint)'                                => 'c.id',
@@ -305,6 +306,9 @@ my %reads = (
 	'field_class()'                                        => '',
 	'hidden_causes()'                                      => '',
 	'hidden_changes()'                                     => '',
+	'ics_event(text,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,text,text,text,boolean,bigint)'
+		=> "c.id::text, c.created_at, c.created_at, c.updated_at, c.title, c.description, c.type, c.status, true, c.revision",
+	'ics_range(timestamp with time zone,timestamp with time zone)' => "'2026-01-01', '2027-01-01'",
 	'library_version()'                                    => '',
 	'merkle_root(bytea[])'                                 => "ARRAY[changemgmt.row_digest(c)]",
 	'next_steps(bigint)'                                   => 'c.id',
@@ -371,7 +375,8 @@ my %reads = (
 );
 
 # These also depend on the clock: only whether there is an answer is kept.
-my %by_clock = map { $_ => ' IS NULL' } 'earliest_start(bigint)';
+my %by_clock = map { $_ => ' IS NULL' } 'earliest_start(bigint)',
+	'change_calendar(timestamp with time zone,timestamp with time zone,boolean)';
 
 # The functions that a duty gives and another one does not, by their types.
 # Functions for the server itself (internal) can't be called.

@@ -232,6 +232,9 @@ changemgmt.contains(q, '2026-06-01'::timestamptz + make_interval(hours => i))
 (changemgmt.next_occurrence(q, '2026-06-01'::timestamptz + make_interval(days => i))).starts_at
 (SELECT count(*) FROM changemgmt.occurrences(q, tstzrange('2026-06-01', '2026-06-01'::timestamptz + make_interval(days => i))))
 changemgmt.add_business_days(now(), i)
+changemgmt.ics_event('u' || i, now(), now(), now() + interval '1 hour', repeat('é,', i), 'd', 'c', 's', true, i)
+changemgmt.ics_range(now(), now() + make_interval(days => i + 1))
+length(changemgmt.change_calendar(now(), now() + make_interval(days => i + 1)))
 changemgmt.change_number(i)
 changemgmt.setting_value('number_' || CASE WHEN i % 2 = 0 THEN 'width' ELSE 'prefix' END)
 changemgmt.acting_person() || i
@@ -258,6 +261,7 @@ my @refused = split /\n/, <<'EOREFUSED';
 MC008 | SELECT * FROM changemgmt.occurrences('DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=MONTHLY', '(,)')
 22008 | SELECT changemgmt.contains('DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=MONTHLY', '9999-01-01')
 MC008 | SELECT changemgmt.add_business_days(now(), -1)
+MC008 | SELECT changemgmt.change_calendar(now(), 'infinity')
 MC008 | SELECT changemgmt.add_business_days('infinity', 1)
 EOREFUSED
 
