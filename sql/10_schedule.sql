@@ -115,7 +115,8 @@ BEGIN ATOMIC
 				FROM changemgmt.change_schedule AS s
 				WHERE s.starts_at < change_calendar.to_at
 				  AND (s.ends_at > change_calendar.from_at
-					   OR s.starts_at >= change_calendar.from_at OR s.is_running)
+					   OR s.starts_at >= change_calendar.from_at
+					   OR s.is_running AND now() > change_calendar.from_at)
 				UNION ALL
 				-- what was done; all times are finite, but where a range has no
 				-- end the planner, who can't see its start, reads all history
@@ -143,9 +144,35 @@ BEGIN ATOMIC
 				  AND c.actual_end > change_calendar.from_at
 				  AND c.actual_end < 'infinity'
 				  AND c.actual_start < change_calendar.to_at
+				UNION ALL
+				-- when changes can be made, and when not
+				SELECT 'window-' || w.id || '-'
+					   || to_char(t.starts_at AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"'),
+					   t.starts_at,
+					   CASE WHEN isfinite(t.ends_at) THEN t.ends_at
+							ELSE change_calendar.to_at END,
+					   CASE w.kind WHEN 'blackout' THEN 'Blackout: '
+								   ELSE 'Maintenance window: ' END || w.name,
+					   concat_ws(E'\n', 'Enforcement: ' || w.enforcement,
+								 'Environment: ' || w.environment,
+								 'Item: ' || ci.name || CASE WHEN w.covers_dependents
+										THEN ', and what depends on it' ELSE '' END,
+								 'Model: ' || w.model, 'Tag: ' || w.tag, 'Reason: ' || w.reason),
+					   w.kind, 'CONFIRMED', w.kind = 'blackout', w.declared_at, 0
+				FROM changemgmt.change_window AS w
+				LEFT JOIN changemgmt.configuration_item AS ci ON ci.id = w.ci_id
+				CROSS JOIN LATERAL (
+					SELECT o.starts_at, o.ends_at
+					FROM changemgmt.occurrences(w.recurrence, r.within) AS o
+					UNION ALL
+					SELECT w.starts_at, w.ends_at
+					WHERE tstzrange(w.starts_at, w.ends_at) && r.within
+					  AND w.recurrence IS NULL
+				) AS t
+				WHERE change_calendar.with_windows
 			) AS e), '')
 		|| E'END:VCALENDAR\r\n'
-	FROM changemgmt.ics_range(change_calendar.from_at, change_calendar.to_at) AS r;
+	FROM changemgmt.ics_range(change_calendar.from_at, change_calendar.to_at) AS r (within);
 END;
 COMMENT ON FUNCTION changemgmt.change_calendar(timestamptz, timestamptz, boolean) IS
 	'The schedule as an RFC 5545 text that calendar programs subscribe to: changes to come and those done in the range, and the occurrences of maintenance windows and blackouts. Errors: MC008 for a range that is null, infinite, empty or longer than 1830 days.';

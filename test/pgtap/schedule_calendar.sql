@@ -220,6 +220,120 @@ $ics$, 'a calendar as RFC 5545 writes it');
 SELECT is((SELECT count(*) FROM regexp_matches(changemgmt.change_calendar('2026-12-01 00:00Z', '2026-12-31 00:00Z'), '(?<!\r)\n', 'g')), 0::bigint,
 	'every line ends with CR LF');
 
+--
+-- Maintenance windows and blackouts
+--
+SELECT changemgmt.add_maintenance_window('Tuesdays, Thursdays',
+	'DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=WEEKLY;BYDAY=TU,TH', environment => 'production') AS weekly,
+	changemgmt.declare_blackout('Backup', 'DTSTART;TZID=Europe/Berlin:20260328T023000 DURATION:PT1H RRULE:FREQ=DAILY;COUNT=3',
+		ci => 'shop', enforcement => 'soft', reason => 'It is slow; a lot.') AS backup,
+	changemgmt.declare_blackout('Freeze', starts_at => '2026-03-31 22:00Z', ends_at => '2026-04-03 00:00Z', ci => 'shop',
+		covers_dependents => false, model => 'normal', tag => 'pci') AS freeze,
+	changemgmt.declare_blackout('Until then', starts_at => '2026-03-01', ends_at => '2026-03-26 00:00Z') AS until_then,
+	changemgmt.declare_blackout('From then', starts_at => '2026-04-01 00:00Z', ends_at => '2026-04-02') AS from_then,
+	changemgmt.declare_blackout('For good', starts_at => '2027-01-01 00:00Z', ends_at => 'infinity') AS for_good \gset
+-- Berlin's clocks go forward on 29 March 2026, 01:00 UTC: 2:30 is 3:00 then
+SELECT is(replace(pg_temp.calendar('2026-03-26 00:00Z', '2026-04-01 00:00Z'), to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"'), 'now'),
+	format($ics$BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//changemgmt//change schedule//EN
+CALSCALE:GREGORIAN
+X-WR-CALNAME:Change schedule
+BEGIN:VEVENT
+UID:window-%1$s-20260326T010000Z@db.changemgmt
+DTSTAMP:now
+LAST-MODIFIED:now
+DTSTART:20260326T010000Z
+DTEND:20260326T030000Z
+SUMMARY:Maintenance window: Tuesdays\, Thursdays
+DESCRIPTION:Enforcement: hard\nEnvironment: production
+CATEGORIES:maintenance
+STATUS:CONFIRMED
+TRANSP:TRANSPARENT
+SEQUENCE:0
+END:VEVENT
+BEGIN:VEVENT
+UID:window-%2$s-20260328T013000Z@db.changemgmt
+DTSTAMP:now
+LAST-MODIFIED:now
+DTSTART:20260328T013000Z
+DTEND:20260328T023000Z
+SUMMARY:Blackout: Backup
+DESCRIPTION:Enforcement: soft\nItem: shop\, and what depends on it\nReason:
+  It is slow\; a lot.
+CATEGORIES:blackout
+STATUS:CONFIRMED
+TRANSP:OPAQUE
+SEQUENCE:0
+END:VEVENT
+BEGIN:VEVENT
+UID:window-%2$s-20260329T010000Z@db.changemgmt
+DTSTAMP:now
+LAST-MODIFIED:now
+DTSTART:20260329T010000Z
+DTEND:20260329T020000Z
+SUMMARY:Blackout: Backup
+DESCRIPTION:Enforcement: soft\nItem: shop\, and what depends on it\nReason:
+  It is slow\; a lot.
+CATEGORIES:blackout
+STATUS:CONFIRMED
+TRANSP:OPAQUE
+SEQUENCE:0
+END:VEVENT
+BEGIN:VEVENT
+UID:window-%2$s-20260330T003000Z@db.changemgmt
+DTSTAMP:now
+LAST-MODIFIED:now
+DTSTART:20260330T003000Z
+DTEND:20260330T013000Z
+SUMMARY:Blackout: Backup
+DESCRIPTION:Enforcement: soft\nItem: shop\, and what depends on it\nReason:
+  It is slow\; a lot.
+CATEGORIES:blackout
+STATUS:CONFIRMED
+TRANSP:OPAQUE
+SEQUENCE:0
+END:VEVENT
+BEGIN:VEVENT
+UID:window-%1$s-20260331T000000Z@db.changemgmt
+DTSTAMP:now
+LAST-MODIFIED:now
+DTSTART:20260331T000000Z
+DTEND:20260331T020000Z
+SUMMARY:Maintenance window: Tuesdays\, Thursdays
+DESCRIPTION:Enforcement: hard\nEnvironment: production
+CATEGORIES:maintenance
+STATUS:CONFIRMED
+TRANSP:TRANSPARENT
+SEQUENCE:0
+END:VEVENT
+BEGIN:VEVENT
+UID:window-%3$s-20260331T220000Z@db.changemgmt
+DTSTAMP:now
+LAST-MODIFIED:now
+DTSTART:20260331T220000Z
+DTEND:20260403T000000Z
+SUMMARY:Blackout: Freeze
+DESCRIPTION:Enforcement: hard\nItem: shop\nModel: normal\nTag: pci
+CATEGORIES:blackout
+STATUS:CONFIRMED
+TRANSP:OPAQUE
+SEQUENCE:0
+END:VEVENT
+END:VCALENDAR
+$ics$, :weekly, :backup, :freeze), 'windows and blackouts in the range, whole, in UTC');
+SELECT is(pg_temp.calendar('2026-03-26 00:00Z', '2026-04-01 00:00Z', w), $ics$BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//changemgmt//change schedule//EN
+CALSCALE:GREGORIAN
+X-WR-CALNAME:Change schedule
+END:VCALENDAR
+$ics$, format('none where with_windows is %L', w))
+FROM unnest(ARRAY[false, NULL]) AS w;
+SELECT results_eq($$SELECT title, ends_at FROM pg_temp.events(changemgmt.change_calendar('2027-01-01 00:00Z', '2027-01-01 01:00Z'))$$,
+	$$VALUES ('Blackout: For good', '20270101T010000Z')$$, 'what has no end goes to that of the calendar');
+SELECT changemgmt.remove_window(name) FROM changemgmt.change_window \g /dev/null
+
 -- what is planned or waits again is not certain
 SET LOCAL session_replication_role = replica;
 DELETE FROM changemgmt.change_item;
@@ -245,6 +359,7 @@ VALUES ('still', 'in_progress', now() - interval '91 days', now() - interval '90
 SET LOCAL session_replication_role = origin;
 SELECT set_eq($$SELECT title, ends_at FROM pg_temp.events(changemgmt.change_calendar(now() - interval '30 days', now() + interval '1 day'))$$,
 	$$SELECT 'still', to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"')$$, 'what runs takes the time until now');
+SELECT is_empty($$SELECT title FROM pg_temp.events(changemgmt.change_calendar(now() + interval '1 second', now() + interval '1 day'))$$, 'and no more');
 
 --
 -- Its range

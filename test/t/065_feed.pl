@@ -132,4 +132,24 @@ cmp_ok(scalar keys %wanted, '>', 150, 'many');
 my @differ = grep { join("\t", @{ $events->{$_} || [] }) ne join("\t", @{ $wanted{$_} }) } sort keys %wanted;
 is_deeply([ map { $events->{$_} } @differ ], [ map { $wanted{$_} } @differ ], "each says the same (CHANGEMGMT_SEED=$seed)");
 
+# --------------------------------------------------------------------- windows
+
+# A year of "Tue, Thu 02:00-04:00" in Berlin, by local days.
+my $name = "Nights; \\ and, \x{e4}\x{20ac}\t" . 'x' x 80;
+$s->sql(encode('UTF-8', "SELECT changemgmt.add_maintenance_window('$name',
+	'DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=WEEKLY;BYDAY=TU,TH')"));
+$s->sql("SELECT changemgmt.declare_blackout('Black Friday', 'DTSTART;VALUE=DATE;TZID=America/New_York:20261127 RRULE:FREQ=YEARLY')");
+(undef, $events) = events(feed("'2027-01-01 00:00 Europe/Berlin', '2028-01-01 00:00 Europe/Berlin'"), 'windows');
+my @is = sort map { join ' ', $_->[0], $_->[1], $_->[3], $_->[5], $_->[7] } values %$events;
+my @should = split /\n/, $s->sql(encode('UTF-8', <<"EOSQL"));
+SELECT concat_ws(' ', to_char((d + time '02:00') AT TIME ZONE 'Europe/Berlin' AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"'),
+	to_char((d + time '04:00') AT TIME ZONE 'Europe/Berlin' AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"'), 'TRANSPARENT', 'maintenance',
+	encode(convert_to('Maintenance window: $name', 'UTF8'), 'hex'))
+FROM generate_series(timestamp '2027-01-01', '2027-12-31', '1 day') AS d WHERE extract(isodow FROM d) IN (2, 4)
+UNION ALL SELECT concat_ws(' ', '20271127T050000Z', '20271128T050000Z', 'OPAQUE', 'blackout', encode('Blackout: Black Friday', 'hex'))
+ORDER BY 1
+EOSQL
+is(scalar @is, 105, 'two a week, and a day');
+is(join("\n", @is), join("\n", sort @should), 'the same hours as days of the calendar say, in summer and in winter');
+
 done_testing();
