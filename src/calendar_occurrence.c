@@ -397,13 +397,12 @@ block_cover(RecurrenceState *state, int from, int to)
 	Occurrence	occurrence;
 	int			days = Max(state->block_days, to - from);
 	int			block_to;
+	bool		full = false;
 
 	from = Max(from, state->start_day);
 	if (state->block_from <= from && to <= state->block_to)
 		return;
 
-	/* The more often it is asked elsewhere, the longer a block gets. */
-	state->block_days = Min(BLOCK_DAYS_MAX, 8 * days);
 	from = Max(from - (days - (to - from)) / 4, state->start_day);
 	block_to = Max(to, from + days);
 	state->block_from = state->block_to = 0;
@@ -423,7 +422,10 @@ block_cover(RecurrenceState *state, int from, int to)
 		if (day < from)
 			continue;
 		if (day >= to && state->block_n >= BLOCK_MAX)
+		{
 			block_to = Min(block_to, day);
+			full = true;
+		}
 		if (day >= block_to)
 			break;
 		if (state->block_n > 0 &&
@@ -440,6 +442,13 @@ block_cover(RecurrenceState *state, int from, int to)
 	}
 	state->block_from = from;
 	state->block_to = block_to;
+
+	/*
+	 * The more often it is asked elsewhere, the longer a block gets, up to
+	 * what fits: what lies before the question has to be walked through, too.
+	 */
+	state->block_days = full ? Max(1, (block_to - from) / 2) :
+		Min(BLOCK_DAYS_MAX, 8 * days);
 }
 
 /* How many of the block begin at this time or before it. */

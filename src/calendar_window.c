@@ -449,7 +449,7 @@ scope_groups(WindowCache *cache, const WindowScope *scope)
 {
 	List	   *groups = NIL;
 	int			n_items = Max(scope->n_cis, 1);
-	ScopeItem	   *items = palloc0(n_items * sizeof(ScopeItem));
+	ScopeItem  *items = palloc0(n_items * sizeof(ScopeItem));
 	int64	   *named = palloc(Max(cache->n, 1) * sizeof(int64));
 	int			n_named = 0;
 	bool		needs_items = false;
@@ -477,7 +477,7 @@ scope_groups(WindowCache *cache, const WindowScope *scope)
 	for (int i = 0; i < n_items; i++)
 	{
 		Bitmapset  *windows = NULL;
-		ScopeGroup	   *group = NULL;
+		ScopeGroup *group = NULL;
 		ListCell   *lc;
 
 		CHECK_FOR_INTERRUPTS();
@@ -563,7 +563,7 @@ refuse_blackouts(WindowCache *cache, const WindowScope *scope, List *groups,
 	for (int w = 0; w < cache->n; w++)
 	{
 		Window	   *window = &cache->windows[w];
-		ScopeGroup	   *concerned = NULL;
+		ScopeGroup *concerned = NULL;
 		PeriodList	periods = {0};
 		ListCell   *lc;
 
