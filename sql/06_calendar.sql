@@ -423,21 +423,21 @@ COMMENT ON FUNCTION changemgmt.remove_window(text) IS
 
 CREATE FUNCTION changemgmt.open_windows(
 	ci text, within tstzrange, environment text DEFAULT NULL,
-	model text DEFAULT NULL) RETURNS tstzmultirange
+	model text DEFAULT NULL, tags text[] DEFAULT NULL) RETURNS tstzmultirange
 	LANGUAGE C STABLE PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'open_windows';
-COMMENT ON FUNCTION changemgmt.open_windows(text, tstzrange, text, text) IS
-	'What of a range is open to changes of an item (null: of none in particular), by maintenance windows and blackouts; null for a null range. Errors: MC008 for a range without bounds or of more than 3660 days, an unknown item, environment or model; 22008 where a recurrence is not computed (after 2499).';
+COMMENT ON FUNCTION changemgmt.open_windows(text, tstzrange, text, text, text[]) IS
+	'What of a range is open to changes of an item (null: of none in particular) by maintenance windows and blackouts, those too that name the environment, the model or a tag of the change; null for a null range. Errors: MC008 for a range without bounds or of more than 3660 days, an unknown item, environment or model; 22008 where a recurrence is not computed (after 2499).';
 
 CREATE FUNCTION changemgmt.window_state(
 	ci text, at timestamptz DEFAULT now(), environment text DEFAULT NULL,
-	model text DEFAULT NULL,
+	model text DEFAULT NULL, tags text[] DEFAULT NULL,
 	OUT is_open boolean, OUT is_hard boolean, OUT reason text,
 	OUT until timestamptz)
 	RETURNS record
 	LANGUAGE C STABLE PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'window_state';
-COMMENT ON FUNCTION changemgmt.window_state(text, timestamptz, text, text) IS
+COMMENT ON FUNCTION changemgmt.window_state(text, timestamptz, text, text, text[]) IS
 	'Whether a time is open to changes of an item (null: of none in particular); if not, whether only an emergency gets past (is_hard); why; and until when that is so (null: for the next 731 days). All null for a null time. Errors: as open_windows.';
 
 SELECT pg_catalog.pg_extension_config_dump('changemgmt.change_window', '');

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/datum.h"
@@ -53,10 +54,9 @@ check_model(const char *key)
 				 errhint("The models are listed in view changemgmt.model.")));
 }
 
-/* Fills a scope from arguments: an item, an environment and a model by name. */
+/* Fills a scope from the arguments ci, ?, environment, model, tags. */
 static void
-scope_from_arguments(FunctionCallInfo fcinfo, WindowScope *scope, int64 *ci,
-					 int environment, int model)
+scope_from_arguments(FunctionCallInfo fcinfo, WindowScope *scope, int64 *ci)
 {
 	memset(scope, 0, sizeof(WindowScope));
 	if (!PG_ARGISNULL(0))
@@ -65,19 +65,31 @@ scope_from_arguments(FunctionCallInfo fcinfo, WindowScope *scope, int64 *ci,
 		scope->cis = ci;
 		scope->n_cis = 1;
 	}
-	if (!PG_ARGISNULL(environment))
+	if (!PG_ARGISNULL(2))
 	{
-		code_check("environment", PG_GETARG_DATUM(environment), "environment");
-		scope->environment = text_to_cstring(PG_GETARG_TEXT_PP(environment));
+		code_check("environment", PG_GETARG_DATUM(2), "environment");
+		scope->environment = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	}
-	if (!PG_ARGISNULL(model))
+	if (!PG_ARGISNULL(3))
 	{
-		scope->model = text_to_cstring(PG_GETARG_TEXT_PP(model));
+		scope->model = text_to_cstring(PG_GETARG_TEXT_PP(3));
 		check_model(scope->model);
+	}
+	if (!PG_ARGISNULL(4))
+	{
+		Datum	   *tags;
+		bool	   *nulls;
+		int			n;
+
+		deconstruct_array(PG_GETARG_ARRAYTYPE_P(4), TEXTOID, -1, false,
+						  TYPALIGN_INT, &tags, &nulls, &n);
+		for (int i = 0; i < n; i++)
+			if (!nulls[i])
+				scope->tags = lappend(scope->tags, TextDatumGetCString(tags[i]));
 	}
 }
 
-/* open_windows(ci, within, environment, model) */
+/* open_windows(ci, within, environment, model, tags) */
 Datum
 open_windows(PG_FUNCTION_ARGS)
 {
@@ -97,7 +109,7 @@ open_windows(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	scope_from_arguments(fcinfo, &scope, &ci, 2, 3);
+	scope_from_arguments(fcinfo, &scope, &ci);
 	range_deserialize(type, PG_GETARG_RANGE_P(1), &lower, &upper, &empty);
 	if (empty)
 		PG_RETURN_MULTIRANGE_P(make_empty_multirange(TSTZMULTIRANGEOID, type));
@@ -165,7 +177,7 @@ state_end(const WindowScope *scope, TimestampTz at, bool is_open,
 	return false;
 }
 
-/* window_state(ci, at, environment, model) */
+/* window_state(ci, at, environment, model, tags) */
 Datum
 window_state(PG_FUNCTION_ARGS)
 {
@@ -183,7 +195,7 @@ window_state(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	desc = BlessTupleDesc(desc);
-	scope_from_arguments(fcinfo, &scope, &ci, 2, 3);
+	scope_from_arguments(fcinfo, &scope, &ci);
 	if (PG_ARGISNULL(1))
 		PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, isnull)));
 	at = PG_GETARG_TIMESTAMPTZ(1);
