@@ -442,7 +442,7 @@ CREATE FUNCTION changemgmt.earliest_start(change_id bigint)
 	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'earliest_start';
 COMMENT ON FUNCTION changemgmt.earliest_start(bigint) IS
-	'When a change may start at the earliest by the notice of its model, counted from its submission, or from now where it was never submitted.';
+	'When a change may start at the earliest by the notice of its model, counted from its submission, or from now where it was never submitted; infinity where the calendar of the model can''t be asked.';
 
 -- Records
 

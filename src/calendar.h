@@ -1,8 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * calendar.h
- *	  Business days, the type recurrence, windows and blackouts.
+ *	  Business calendars, the type recurrence, windows and blackouts.
  *
+ * calendar.c counts days and hours of work, calendar_manage.c writes the
+ * calendars, calendar_ics.c reads holidays from a text of RFC 5545.
  * calendar_rule.c reads and writes rules (RRULE of RFC 5545),
  * calendar_expand.c steps through their days with libical,
  * calendar_recurrence.c is the type, calendar_occurrence.c turns it into real
@@ -14,16 +16,33 @@
 #ifndef CHANGEMGMT_CALENDAR_H
 #define CHANGEMGMT_CALENDAR_H
 
+#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "pgtime.h"
 #include "utils/timestamp.h"
 
-#define BUSINESS_DAYS_MAX 3660
+/* ----------
+ * Business calendars, by name.  Who asks one that is not there, that has no
+ * hours or whose time zone the server does not know, gets MC008.
+ * ----------
+ */
+
+#define DEFAULT_CALENDAR	"default"
+#define BUSINESS_DAYS_MAX	3660
+#define BUSINESS_YEARS_MAX	1000
 
 /* The same local time "days" business days later, 0 to BUSINESS_DAYS_MAX;
- * from a weekend, counted from the Monday that ends it at 00:00. */
-extern TimestampTz calendar_add_business_days(TimestampTz at, int days);
+ * from a day off, counted from the next business day at 00:00. */
+extern TimestampTz calendar_add_business_days(TimestampTz at, int days,
+											  const char *calendar);
+
+/* Why a calendar can't be asked (a phrase) and what to do; NULL: it can be. */
+extern char *calendar_problem(const char *calendar, char **hint);
+
+/* Its row; MC008 for one that has none. */
+extern int64 calendar_id(const char *calendar);
+extern const char *calendar_time_zone(const char *calendar);
 
 /* ----------
  * Rules.  A day is counted from 2000-01-01, as the server's type date does.
@@ -180,6 +199,9 @@ typedef struct Recurrence
 
 #define RECURRENCE_ZONE(r)		((char *) &(r)->exdate[(r)->exdates])
 #define RECURRENCE_RULE(r)		(RECURRENCE_ZONE(r) + (r)->zone_length)
+
+/* Its text input. */
+extern Datum recurrence_in(PG_FUNCTION_ARGS);
 
 /* An argument, detoasted and looked at. */
 extern Recurrence *recurrence_check(struct varlena *value);

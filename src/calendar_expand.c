@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * calendar_expand.c
- *	  The days of a rule.  The only file that knows libical.
+ *	  The days of a rule.  The only file that knows libical but calendar_ics.c.
  *
  * libical expands months and years; every day or every week is an addition,
  * and weeks of a year are, too (libical loses days of the last one).

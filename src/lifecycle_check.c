@@ -83,7 +83,10 @@ check_coordinator(const Transition *t)
 	return pstrdup("nobody coordinates it");
 }
 
-/* earliest_start(change_id): what the notice of its model leaves */
+/*
+ * earliest_start(change_id): what the notice of its model leaves.  Never, where
+ * its calendar can't be asked: an error would take whole queues with it.
+ */
 Datum
 earliest_start(PG_FUNCTION_ARGS)
 {
@@ -97,9 +100,13 @@ earliest_start(PG_FUNCTION_ARGS)
 	from = change_is_null(&row, notice_from) ? GetCurrentTimestamp() :
 		change_time(&row, notice_from);
 	SPI_finish();
+	if (model->notice_business_days > 0 &&
+		calendar_problem(model->calendar, NULL) != NULL)
+		PG_RETURN_TIMESTAMPTZ(DT_NOEND);
 	PG_RETURN_TIMESTAMPTZ(model->notice_business_days == 0 ? from :
 						  calendar_add_business_days(from,
-													 model->notice_business_days));
+													 model->notice_business_days,
+													 model->calendar));
 }
 
 static char *
@@ -109,15 +116,21 @@ check_notice(const Transition *t)
 	int			days = t->model->notice_business_days;
 	TimestampTz from;
 	TimestampTz earliest;
+	char	   *problem;
 
 	if (days == 0)
 		return NULL;
 	if (change_is_null(row, planned_start))
 		return psprintf("%d business days' notice are needed, and there is no planned start",
 						days);
+	/* not an error, which would bar what does not ask for notice, too */
+	problem = calendar_problem(t->model->calendar, NULL);
+	if (problem)
+		return psprintf("%d business days' notice are needed, and %s",
+						days, problem);
 	from = change_is_null(row, notice_from) ? t->now :
 		change_time(row, notice_from);
-	earliest = calendar_add_business_days(from, days);
+	earliest = calendar_add_business_days(from, days, t->model->calendar);
 	if (change_time(row, planned_start) >= earliest)
 		return NULL;
 	return psprintf("%d business days' notice are needed: the earliest start is %s",

@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "calendar.h"
 #include "compat.h"
 #include "errors.h"
 #include "ledger.h"
@@ -492,6 +493,9 @@ definition_key(ChangeModel *model, const char *key, const JsonbValue *value)
 		model->issues_despite_failed_check = definition_boolean(model, key, value);
 	else if (strcmp(key, "notice_business_days") == 0)
 		model->notice_business_days = definition_integer(model, key, value, 0, 365);
+	else if (strcmp(key, "calendar") == 0)
+		model->calendar = value->type == jbvNull ? DEFAULT_CALENDAR :
+			definition_string(model, key, value);
 	else if (strcmp(key, "late_hours") == 0)
 		model->late_hours = value->type == jbvNull ? -1 :
 			definition_integer(model, key, value, 0, 8760);
@@ -562,6 +566,7 @@ shipped_read(void)
 
 		model->key = "";
 		model->approvals_needed = 1;
+		model->calendar = DEFAULT_CALENDAR;
 		getKeyJsonValueFromContainer(&jsonb->root, "key", 3, &value);
 		model->key = definition_string(model, "key", &value);
 		definition_read(model, jsonb);
@@ -793,6 +798,20 @@ values_same(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* What is published names a calendar that can be asked; later it may be gone. */
+static void
+calendar_must_be(const ChangeModel *model)
+{
+	char	   *hint;
+	char	   *problem = calendar_problem(model->calendar, &hint);
+
+	if (problem)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("definition of model \"%s\": %s", model->key, problem),
+				 errhint("%s", hint)));
+}
+
 /* Trigger of site_model: definitions are sound, published ones stay. */
 Datum
 model_guard(PG_FUNCTION_ARGS)
@@ -838,7 +857,7 @@ model_guard(PG_FUNCTION_ARGS)
 	definition = SPI_getbinval(tuple, desc, SPI_fnumber(desc, "definition"),
 							   &isnull);
 	if (key && !isnull)			/* else NOT NULL refuses it */
-		site_model_read(key, 1, DatumGetJsonbP(definition));
+		calendar_must_be(site_model_read(key, 1, DatumGetJsonbP(definition)));
 	return PointerGetDatum(tuple);
 }
 

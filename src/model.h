@@ -89,6 +89,7 @@ typedef struct ChangeModel
 	bool		issues_despite_failed_check;
 	bool		is_template;	/* a site's model with a plan of its own */
 	int			notice_business_days;
+	char	   *calendar;		/* that the notice is counted in */
 	int			late_hours;		/* real times may be this old; -1: any age */
 	ApprovalPolicy policy;
 	int			approvals_needed;

@@ -43,7 +43,6 @@ typedef struct Setting
 	SettingCheck check;
 } Setting;
 
-static const char *check_time_zone(const char *value);
 static const char *check_number_prefix(const char *value);
 static const char *check_number_width(const char *value);
 static const char *check_model_key(const char *value);
@@ -53,7 +52,7 @@ static const Setting settings[] = {
 	{
 		"reporting_time_zone", "UTC",
 		"Time zone in which months, days and business days are counted.",
-		check_time_zone
+		time_zone_expected
 	},
 	{
 		"number_prefix", "CHG",
@@ -88,8 +87,8 @@ static KeptPlan site_setting_plan = {
  * server: 'CET' is a fixed offset to AT TIME ZONE and a zone with summer time
  * to others, and a misspelt name with a digit is taken for a POSIX rule.
  */
-static const char *
-check_time_zone(const char *value)
+const char *
+time_zone_expected(const char *value)
 {
 	static const char *const expected =
 		"It takes UTC or a name with a region, such as Europe/Berlin, from the view pg_timezone_names.";

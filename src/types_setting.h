@@ -13,4 +13,7 @@
 extern const char *setting_get(const char *key);
 extern int	setting_get_int(const char *key);
 
+/* NULL for the name of a time zone that can be kept, else what is (a sentence). */
+extern const char *time_zone_expected(const char *value);
+
 #endif							/* CHANGEMGMT_TYPES_SETTING_H */

@@ -486,6 +486,7 @@ RESET changemgmt.actor;
 CREATE FUNCTION public.regress_met(change_id bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
 CREATE FUNCTION public.regress_met_too(change_id bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
 SELECT changemgmt.register_requirement('met', 'public.regress_met(bigint)'), changemgmt.ledger_checkpoint() \g /dev/null
+SELECT changemgmt.create_business_calendar('others', 'UTC', 'SU'), changemgmt.create_business_calendar('works', 'UTC', 'MO'), changemgmt.add_holiday('works', '2030-01-01') \g /dev/null
 SELECT changemgmt.add_person('cyd'), changemgmt.add_ci('host'), changemgmt.declare_blackout('audit', starts_at => '2001-01-01', ends_at => '2001-01-02'), changemgmt.add_board('ecab'), changemgmt.add_team('ops'), changemgmt.incident_id('INC-2') \g /dev/null
 COPY changemgmt.incident (reference) FROM stdin;
 OLD-1
@@ -510,6 +511,10 @@ FROM unnest(ARRAY[
 	'change_window ci_id changemgmt.ci_id(''host'')', 'change_window covers_dependents false', 'change_window model ''major''',
 	'change_window tag ''walked''', 'change_window reason ''walked''',
 	'ci_dependency ci_id changemgmt.ci_id(''host'')', 'ci_dependency depends_on_ci_id changemgmt.ci_id(''host'')', 'ci_dependency kind ''runs_on''',
+	'business_calendar name ''walked''', 'business_calendar time_zone ''Asia/Tokyo''', 'business_calendar description ''walked''',
+	'business_hours calendar_id changemgmt.business_calendar_id(''others'')', 'business_hours weekday 7', 'business_hours opens time ''00:01''',
+	'business_hours closes time ''23:59''',
+	'holiday calendar_id changemgmt.business_calendar_id(''others'')', 'holiday day date ''2031-01-01''', 'holiday name ''walked''',
 	'incident reference ''walked''', 'incident title ''walked''', 'incident severity 3', 'incident began_at timestamptz ''2020-01-01''',
 	'incident detected_at timestamptz ''2020-01-01''', 'incident resolved_at timestamptz ''2020-01-01''', 'incident outage_minutes 7',
 	'incident created_at timestamptz ''2020-01-01''',
@@ -525,7 +530,7 @@ INSERT INTO ground VALUES ('site_model', 'key', '''walked''', 'MC006'), ('site_m
 	('change_window', 'recurrence', '''DTSTART:20260106T020000Z DURATION:PT2H''::changemgmt.recurrence', 'MC008'),
 	('change_window', 'declared_at', 'timestamptz ''2020-01-01''', 'nothing'), ('change_window', 'declared_by', '''walked''', 'nothing'),
 	('site_setting', 'key', '''walked''', 'MC008'), ('site_requirement', 'registered_by', '''regress_walker''', 'MC00\d|nothing|stamped');
-INSERT INTO ground SELECT DISTINCT relation, 'id', '1000000', CASE relation WHEN 'team' THEN '23503|MC006' ELSE 'MC006' END FROM ground;
+INSERT INTO ground SELECT DISTINCT relation, 'id', '1000000', CASE WHEN relation IN ('team', 'business_calendar') THEN '23503|MC006' ELSE 'MC006' END FROM ground;
 SELECT set_eq($$SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 	JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_class'::regclass, c.oid, 'e')
 	JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'changemgmt'

@@ -25,7 +25,8 @@ SELECT set_eq($$
 	SELECT c.relname::text FROM pg_class AS c JOIN pg_trigger AS t ON t.tgrelid = c.oid
 	JOIN pg_proc AS p ON p.oid = t.tgfoid WHERE p.proname = 'ledger_record'$$,
 	ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
-		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window'],
+		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window',
+		'business_calendar', 'business_hours', 'holiday'],
 	'these have chains of their own');
 
 -- A row's life
@@ -114,6 +115,20 @@ SELECT results_eq($$SELECT event, changed -> 'status' FROM changemgmt.ledger WHE
 	$$VALUES ('create', '[null, "confirmed"]'::jsonb), ('edit', '["confirmed", "dismissed"]')$$,
 	'what was found to be the cause, and what was not');
 
+SELECT changemgmt.create_business_calendar('regress_works', 'UTC', 'MO 09:00-17:00') AS works \gset
+UPDATE changemgmt.business_calendar SET time_zone = 'Europe/Berlin' WHERE id = :works;
+SELECT changemgmt.set_business_hours('regress_works', 'TU 08:00-24:00') \g /dev/null
+SELECT changemgmt.add_holiday('regress_works', '2026-12-25', 'x') \g /dev/null
+SELECT changemgmt.add_holiday('regress_works', '2026-12-25', 'y') \g /dev/null
+SELECT changemgmt.add_holiday('regress_works', '2026-12-25', 'y') \g /dev/null
+SELECT changemgmt.remove_holiday('regress_works', '2026-12-25') \g /dev/null
+SELECT results_eq($$SELECT subject_kind COLLATE "default", event, coalesce(changed -> 'time_zone', changed -> 'weekday', changed -> 'name') FROM changemgmt.ledger
+		WHERE subject_kind IN ('business_calendar', 'business_hours', 'holiday') ORDER BY subject_kind, subject_id, sequence$$,
+	$$VALUES ('business_calendar', 'create', '[null, "UTC"]'::jsonb), ('business_calendar', 'edit', '["UTC", "Europe/Berlin"]'),
+		('business_hours', 'create', '[null, 1]'), ('business_hours', 'delete', '[1, null]'), ('business_hours', 'create', '[null, 2]'),
+		('holiday', 'create', '[null, "x"]'), ('holiday', 'edit', '["x", "y"]'), ('holiday', 'delete', '["y", null]')$$,
+	'business calendars, their hours and holidays');
+
 CREATE ROLE regress_duty;
 SELECT changemgmt.grant_role('regress_duty', 'requester') \g /dev/null
 SELECT changemgmt.grant_role('regress_duty', 'requester') \g /dev/null
@@ -128,13 +143,14 @@ SELECT results_eq($$SELECT event, coalesce(changed -> 'duty' ->> 1, changed -> '
 -- Nothing is wrong with these chains
 
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'and every chain is whole');
-SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 15::bigint, 'all kinds were there');
+SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 18::bigint, 'all kinds were there');
 
 -- No way round
 
 SELECT throws_ok(format('TRUNCATE changemgmt.%I CASCADE', t), 'MC006', NULL, format('%s is not truncated', t))
 FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
-	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window']) AS t;
+	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window',
+		'business_calendar', 'business_hours', 'holiday']) AS t;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Robert')
 	ON CONFLICT (login) DO UPDATE SET name = excluded.name;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Bobby') ON CONFLICT DO NOTHING;

@@ -69,6 +69,15 @@ BEGIN
 	PERFORM changemgmt.open_windows('web', pg_catalog.tstzrange '[2026-01-01,2026-02-01)', 'test', 'normal');
 	PERFORM changemgmt.window_state('web', pg_catalog.timestamptz '2026-01-01', 'test', 'normal');
 	PERFORM changemgmt.remove_window('past');
+	PERFORM changemgmt.create_business_calendar('works', 'Europe/Berlin');
+	PERFORM changemgmt.set_business_hours('works', 'MO-SA 09:00-17:00');
+	PERFORM changemgmt.add_holiday('works', '2026-12-25');
+	PERFORM changemgmt.add_holiday('works', '2026-12-25', 'x');
+	PERFORM changemgmt.remove_holiday('works', '2026-12-25');
+	PERFORM changemgmt.import_holidays('works', E'BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261225\nRRULE:FREQ=YEARLY\nEND:VEVENT\nEND:VCALENDAR');
+	PERFORM changemgmt.add_business_days(pg_catalog.now(), 5, 'works');
+	PERFORM changemgmt.business_days_between(pg_catalog.now(), pg_catalog.now(), 'works');
+	PERFORM changemgmt.business_duration(pg_catalog.now(), pg_catalog.now(), 'works');
 	PERFORM changemgmt.set_setting('number_prefix', 'C');
 	PERFORM changemgmt.publish_model('renew',
 		'{"base": "standard", "plan": {"rollback_minutes": 1}}');

@@ -183,11 +183,19 @@ is($s->sql(Walks::not_whole()), '', 'long work: nothing is half');
 $s->sql(<<'EOSQL');
 CREATE FUNCTION public.no(bigint) RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'no'::text $$;
 SET changemgmt.actor = 'otto';
+SELECT changemgmt.create_business_calendar('asked_0', 'UTC', 'MO-SU'), changemgmt.create_business_calendar('hours', 'UTC', 'MO-SU'),
+	changemgmt.create_business_calendar('days', 'UTC', 'MO-SU'), changemgmt.add_holiday('days', '2030-01-01');
 SELECT changemgmt.create_change('asked', model => 'lean_normal', source => 'cache', source_key => 'asked');
 EOSQL
 my %caches = (
 	site_setting => [ "SELECT changemgmt.set_setting('number_prefix', chr(65 + %d % 26))",
 		"SELECT 'is ' || left(changemgmt.change_number(1), 1)", sub { chr(65 + $_[0] % 26) } ],
+	business_calendar => [ "UPDATE changemgmt.business_calendar SET name = 'asked_%d' WHERE name LIKE 'asked%'",
+		"SELECT 'is ' || changemgmt.business_days_between('2030-01-01', '2030-01-03', 'asked_%d')", sub { 2 } ],
+	business_hours => [ "UPDATE changemgmt.business_hours SET opens = make_time(0, %d, 0) WHERE calendar_id = changemgmt.business_calendar_id('hours')",
+		"SELECT 'is ' || extract(epoch FROM changemgmt.business_duration('2030-01-01', '2030-01-02', 'hours'))::int", sub { 86400 - 60 * $_[0] } ],
+	holiday => [ "UPDATE changemgmt.holiday SET day = date '2030-01-01' + %d WHERE calendar_id = changemgmt.business_calendar_id('days')",
+		"SELECT 'is ' || changemgmt.business_days_between('2030-01-01', '2030-01-01'::timestamptz + make_interval(days => %d), 'days')", sub { $_[0] - 1 } ],
 	site_model => [ 'SELECT public.publish(%d)',
 		"SELECT changemgmt.create_change('t', template => 'walked') \\g /dev/null\nSELECT 'is ' || description FROM changemgmt.change ORDER BY id DESC LIMIT 1",
 		sub { "of day $_[0]" } ],

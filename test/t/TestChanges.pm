@@ -38,6 +38,10 @@ DO $$BEGIN IF to_regclass('changemgmt.change_window') IS NOT NULL THEN
     PERFORM changemgmt.remove_window('audit');
     PERFORM changemgmt.declare_blackout('audit', starts_at => '2001-01-01', ends_at => '2001-02-01', ci => 'host', covers_dependents => false);
 END IF; END$$;
+DO $$BEGIN IF to_regclass('changemgmt.holiday') IS NOT NULL THEN
+    PERFORM changemgmt.create_business_calendar('works', 'Europe/Berlin', 'MO-FR 09:00-12:00,13:00-24:00', 'It''s "ours"');
+    PERFORM changemgmt.add_holiday('works', '2026-05-01'), changemgmt.add_holiday('works', '2026-12-25', 'Weihnachten, "Zoë"');
+END IF; END$$;
 SELECT changemgmt.set_setting('number_prefix', 'RFC');
 CREATE FUNCTION public.always_met(change_id bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT NULL::text';
 SELECT changemgmt.register_requirement('ours', 'public.always_met(bigint)', ARRAY['plan'], 'ours', 'nothing to do');
@@ -284,10 +288,14 @@ sub content
 my %reads = (
 	'acting_person()'                                      => '',
 	'add_business_days(timestamp with time zone,integer)'  => "'2026-01-01 12:00+00', 5",
+	'add_business_days(timestamp with time zone,integer,text)' => "'2026-01-01 12:00+00', 5, coalesce((SELECT max(name) FROM changemgmt.business_calendar), 'default')",
 	'approval_state(bigint)'                               => 'c.id',
 	'approval_tally(bigint)'                               => 'c.id',
 	'approval_waiting(bigint)'                             => 'c.id',
 	'board_id(text)'                                       => "'cab'",
+	'business_calendar_id(text)'                           => '(SELECT max(name) FROM changemgmt.business_calendar)',
+	'business_days_between(timestamp with time zone,timestamp with time zone,text)' => "'2026-01-01 12:00+00', '2026-07-01 12:00+00', coalesce((SELECT max(name) FROM changemgmt.business_calendar), 'default')",
+	'business_duration(timestamp with time zone,timestamp with time zone,text)' => "'2026-01-01 12:00+00', '2026-07-01 12:00+00', coalesce((SELECT max(name) FROM changemgmt.business_calendar), 'default')",
 	'change_as_of(bigint,timestamp with time zone)'        => 'c.id, c.updated_at',
 	'change_calendar(timestamp with time zone,timestamp with time zone,boolean)' => "'2026-01-01', '2027-01-01'",
 	'change_document(bigint,timestamp with time zone)'     => 'c.id, c.created_at',
