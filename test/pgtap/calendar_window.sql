@@ -114,6 +114,13 @@ UPDATE change_window SET enforcement = 'soft';
 SELECT is((window_state(NULL, '2026-07-01 12:00')).is_hard, false, 'and soft when all are');
 DELETE FROM change_window;
 
+SELECT declare_blackout('daily', 'DTSTART:20260101T100000Z DURATION:PT1H RRULE:FREQ=DAILY') \g /dev/null
+SELECT results_eq($$SELECT s.is_open, s.until FROM unnest(ARRAY['09:59:59.999999', '10:00', '10:59:59.999999', '11:00']) AS t,
+	window_state(NULL, ('2026-07-01 ' || t)::timestamptz) AS s$$,
+	$$VALUES (true, timestamptz '2026-07-01 10:00'), (false, '2026-07-01 11:00'), (false, '2026-07-01 11:00'), (true, '2026-07-02 10:00')$$,
+	'a blackout that recurs, to the microsecond');
+DELETE FROM change_window;
+
 -- one recurrence, alone: what is open
 CREATE FUNCTION pg_temp.alone(recurrence text, within tstzrange) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -238,6 +245,13 @@ BEGIN
 	CREATE TEMP TABLE scope_result AS SELECT unnest(results) AS line;
 END $$;
 SELECT line FROM scope_result;
+DELETE FROM change_window;
+
+-- One window covers dependents, another of the same item does not.
+SELECT declare_blackout('wide', starts_at => '2026-07-01 10:00', ends_at => '2026-07-01 11:00', ci => 'db'),
+	declare_blackout('narrow', starts_at => '2026-07-01 12:00', ends_at => '2026-07-01 13:00', ci => 'db', covers_dependents => false) \g /dev/null
+SELECT is(pg_temp.open(ci, '[2026-07-01 10:00,2026-07-01 13:00)'), answer, format('%s: one window that covers dependents, one that does not', ci))
+FROM (VALUES ('host', 'all'), ('db', '01T11:00-01T12:00'), ('api', '01T11:00-01T13:00')) AS v (ci, answer);
 DELETE FROM change_window;
 
 -- Maintenance windows bind those in scope only.
