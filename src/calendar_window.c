@@ -22,6 +22,7 @@
 #include "nodes/bitmapset.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 
 #include "calendar.h"
@@ -165,6 +166,11 @@ windows_take(void)
 {
 	WindowCache *cache = window_cache;
 
+	/*
+	 * What other sessions declared comes in where a table is locked, and
+	 * within a transaction that has asked before none is.
+	 */
+	AcceptInvalidationMessages();
 	if (!window_table.is_current && !relation_exists("change_window"))
 		return NULL;			/* of the version before */
 	window_cache = NULL;
