@@ -132,15 +132,21 @@ tables_owner(void)
 	return owner;
 }
 
-SPIPlanPtr
-spi_prepare(const char *sql, int nargs, Oid *types)
+static SPIPlanPtr
+prepare(const char *sql, int nargs, Oid *types, int options)
 {
-	SPIPlanPtr	plan = SPI_prepare(sql, nargs, types);
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, nargs, types, options);
 
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s: %s",
 			 SPI_result_code_string(SPI_result), sql);
 	return plan;
+}
+
+SPIPlanPtr
+spi_prepare(const char *sql, int nargs, Oid *types)
+{
+	return prepare(sql, nargs, types, 0);
 }
 
 /* Prepare a kept plan where that is needed, as the owner of the tables. */
@@ -151,7 +157,13 @@ kept_plan_prepare(KeptPlan *kept)
 
 	if (kept->plan != NULL)
 		return;
-	plan = spi_prepare(kept->sql, kept->nargs, kept->argtypes);
+	/*
+	 * One plan for all values: they are ids, codes and times of single rows.
+	 * Left to itself, the server would plan anew in every call wherever an
+	 * array is among them.
+	 */
+	plan = prepare(kept->sql, kept->nargs, kept->argtypes,
+				   CURSOR_OPT_GENERIC_PLAN);
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed");
 	kept->plan = plan;
