@@ -226,6 +226,17 @@ BEGIN ATOMIC
 			   format('Create %s, or DELETE FROM changemgmt.site_requirement WHERE name = %L;', r.function, r.name)
 		FROM changemgmt.site_requirement AS r
 		WHERE to_regprocedure(r.function) IS NULL
+		UNION ALL
+		SELECT 6, 'error', m.key,
+			   format('the business calendar %s of the model is gone, or has no hours: its notice is never met', m.calendar),
+			   format('SELECT changemgmt.create_business_calendar(%L, time_zone); or publish the model with another.', m.calendar)
+		FROM (SELECT DISTINCT ON (s.key) s.key, s.definition ->> 'calendar' AS calendar
+			  FROM changemgmt.site_model AS s WHERE s.retired_at IS NULL
+			  ORDER BY s.key, s.version DESC) AS m
+		WHERE m.calendar <> 'default'
+		  AND NOT EXISTS (SELECT FROM changemgmt.business_calendar AS c
+						  JOIN changemgmt.business_hours AS h ON h.calendar_id = c.id
+						  WHERE c.name = m.calendar)
 		-- the ways round
 		UNION ALL
 		SELECT 10, 'warning', 'session_replication_role', 'this session fires no trigger of the extension',

@@ -577,9 +577,8 @@ calendar_add_business_days(TimestampTz at, int days, const char *name)
 }
 
 /*
- * The largest n for which n business days after "from" are not after "to".
- * Local dates tell it but where the clocks change at midnight, or leave out
- * whole days: there it is one more or less.
+ * The largest n for which n business days after "from" are not after "to", 0
+ * where there is none.  Local dates tell it, but for the time of the last day.
  */
 static int
 days_between(TimestampTz from_at, TimestampTz to_at, const Asked *asked)
@@ -595,18 +594,11 @@ days_between(TimestampTz from_at, TimestampTz to_at, const Asked *asked)
 	beginning_of(from_at, asked, &from);
 	day = local_day(to_at, asked, &tm, &fsec);
 	rank = rank_of(asked->calendar, from.day);
-	n = Max(rank_of(asked->calendar, day + 1) - 1 - rank, 0);
-
+	n = rank_of(asked->calendar, day + 1) - 1 - rank;
 	while (n > 0 &&
 		   (!time_of_rank(&from, rank + n, asked, &result) || result > to_at))
 		n--;
-	if (n == 0 && from.moved &&
-		(!time_of_rank(&from, rank, asked, &result) || result > to_at))
-		return 0;
-	while (time_of_rank(&from, rank + n + 1, asked, &result) &&
-		   result <= to_at)
-		n++;
-	return n;
+	return Max(n, 0);
 }
 
 /* ----------

@@ -383,7 +383,6 @@ business_calendar_check(PG_FUNCTION_ARGS)
 	HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
 		trigdata->tg_newtuple : trigdata->tg_trigtuple;
 	char	   *value;
-	const char *expected;
 
 	if (strcmp(RelationGetRelationName(trigdata->tg_relation), "holiday") == 0)
 	{
@@ -403,11 +402,10 @@ business_calendar_check(PG_FUNCTION_ARGS)
 				 errmsg("a business calendar cannot be named \"%s\"", value),
 				 errhint("It takes up to 63 of a to z, 0 to 9 and _, a letter first.")));
 	value = column_of(trigdata, row, "time_zone");
-	if (value && !ledger_is_history(trigdata) &&
-		(expected = time_zone_expected(value)) != NULL)
+	if (value && !ledger_is_history(trigdata) && time_zone_find(value) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
 				 errmsg("the time zone of a business calendar cannot be \"%s\"", value),
-				 errhint("%s", expected)));
+				 errhint(TIME_ZONE_EXPECTED)));
 	return PointerGetDatum(row);
 }

@@ -29,6 +29,7 @@
 
 #include "calendar.h"
 #include "compat.h"
+#include "types_setting.h"
 
 #define PG_RETURN_RECURRENCE_P(r)	PG_RETURN_POINTER(r)
 
@@ -53,31 +54,16 @@ typedef struct Parts
  * ----------
  */
 
-/*
- * Only names with a region, and UTC, as the setting reporting_time_zone: what
- * is no name the server takes for a POSIX rule, and spells in upper case.
- */
 static pg_tz *
 zone_find(const char *name, int length)
 {
 	char		copy[TZ_STRLEN_MAX + 1];
-	pg_tz	   *zone;
 
 	if (length < 1 || length > TZ_STRLEN_MAX || memchr(name, '\0', length))
 		return NULL;
 	memcpy(copy, name, length);
 	copy[length] = '\0';
-	if (strchr(copy, '/') == NULL && pg_strcasecmp(copy, "UTC") != 0)
-		return NULL;
-	zone = pg_tzset(copy);
-	if (zone == NULL || !pg_tz_acceptable(zone))
-		return NULL;
-	if (pg_strcasecmp(copy, "UTC") == 0)
-		return zone;
-	for (const char *s = pg_get_timezone_name(zone); *s; s++)
-		if (*s >= 'a' && *s <= 'z')
-			return zone;
-	return NULL;
+	return time_zone_find(copy);
 }
 
 static int
@@ -162,7 +148,7 @@ recurrence_build(Parts *parts, Fault *fault)
 	zone = zone_find(parts->zone, parts->zone_length);
 	if (zone == NULL)
 		REFUSE(ERRCODE_INVALID_PARAMETER_VALUE,
-			   "It takes UTC or a name with a region, such as Europe/Berlin, from the view pg_timezone_names.",
+			   TIME_ZONE_EXPECTED,
 			   "time zone \"%s\" is not known",
 			   pnstrdup(parts->zone, pg_mbcliplen(parts->zone, parts->zone_length, 80)));
 	zone_name = pg_get_timezone_name(zone);

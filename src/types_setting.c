@@ -43,6 +43,7 @@ typedef struct Setting
 	SettingCheck check;
 } Setting;
 
+static const char *check_time_zone(const char *value);
 static const char *check_number_prefix(const char *value);
 static const char *check_number_width(const char *value);
 static const char *check_model_key(const char *value);
@@ -52,7 +53,7 @@ static const Setting settings[] = {
 	{
 		"reporting_time_zone", "UTC",
 		"Time zone in which months, days and business days are counted.",
-		time_zone_expected
+		check_time_zone
 	},
 	{
 		"number_prefix", "CHG",
@@ -85,30 +86,32 @@ static KeptPlan site_setting_plan = {
 /*
  * Only names with a region, which mean the same to every function of the
  * server: 'CET' is a fixed offset to AT TIME ZONE and a zone with summer time
- * to others, and a misspelt name with a digit is taken for a POSIX rule.
+ * to others.  What is no name, as a misspelt one with a digit, the server takes
+ * for a POSIX rule, and spells in upper case.
  */
-const char *
-time_zone_expected(const char *value)
+pg_tz *
+time_zone_find(const char *name)
 {
-	static const char *const expected =
-		"It takes UTC or a name with a region, such as Europe/Berlin, from the view pg_timezone_names.";
 	pg_tz	   *zone;
-	pg_tzenum  *all;
-	bool		found = false;
 
-	if (pg_strcasecmp(value, "UTC") == 0)
+	if (strlen(name) > TZ_STRLEN_MAX ||
+		(strchr(name, '/') == NULL && pg_strcasecmp(name, "UTC") != 0))
 		return NULL;
-	if (strchr(value, '/') == NULL || strlen(value) > TZ_STRLEN_MAX)
-		return expected;
-	zone = pg_tzset(value);
+	zone = pg_tzset(name);
 	if (zone == NULL || !pg_tz_acceptable(zone))
-		return expected;
+		return NULL;
+	if (pg_strcasecmp(name, "UTC") == 0)
+		return zone;
+	for (const char *s = pg_get_timezone_name(zone); *s; s++)
+		if (*s >= 'a' && *s <= 'z')
+			return zone;
+	return NULL;
+}
 
-	all = pg_tzenumerate_start();
-	while (!found && (zone = pg_tzenumerate_next(all)) != NULL)
-		found = pg_strcasecmp(pg_get_timezone_name(zone), value) == 0;
-	pg_tzenumerate_end(all);
-	return found ? NULL : expected;
+static const char *
+check_time_zone(const char *value)
+{
+	return time_zone_find(value) ? NULL : TIME_ZONE_EXPECTED;
 }
 
 static const char *

@@ -61,6 +61,9 @@ SELECT is_empty('SELECT * FROM changemgmt.doctor(true)', 'and then nothing');
 
 SELECT changemgmt.add_person(current_user::text), changemgmt.set_setting('number_prefix', 'X') \g /dev/null
 SELECT id AS change FROM changemgmt.create_change('x', model => 'lean_normal') \gset
+SELECT changemgmt.create_business_calendar('berlin', 'Europe/Berlin') \g /dev/null
+SELECT changemgmt.publish_model('regress_counted', v::jsonb) FROM unnest(ARRAY['{"base": "normal", "calendar": "berlin"}', '{"base": "normal"}', '{"base": "normal", "calendar": "berlin"}']) AS v \g /dev/null
+SELECT changemgmt.publish_model('regress_default', '{"base": "normal", "calendar": "default"}') \g /dev/null
 CREATE FUNCTION public.regress_met(change_id bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT NULL::text';
 SELECT changemgmt.register_requirement('regress_met', 'public.regress_met(bigint)') \g /dev/null
 CREATE ROLE regress_doctor;
@@ -148,6 +151,10 @@ INSERT INTO defect VALUES
 		'error: changemgmt.approval_vote: rows of the child table public.regress_child count as its own, and no rule holds there'),
 	('ALTER TABLE changemgmt.ledger_checkpoint_head SET UNLOGGED', 'error: changemgmt.ledger_checkpoint_head: the table is unlogged: a crash empties it'),
 	('DROP FUNCTION public.regress_met(bigint)', 'error: regress_met: the function of the requirement is gone: what needs it is refused'),
+	('UPDATE changemgmt.business_calendar SET name = ''bonn''',
+		'error: regress_counted: the business calendar berlin of the model is gone, or has no hours: its notice is never met'),
+	('DELETE FROM changemgmt.business_hours',
+		'error: regress_counted: the business calendar berlin of the model is gone, or has no hours: its notice is never met'),
 	('SET LOCAL changemgmt.allow_drop = on', 'warning: changemgmt.allow_drop: this session can drop the extension with all changes'),
 	('ALTER ROLE regress_doctor SET changemgmt.actor = ''anna''', 'warning: changemgmt.actor: is set to ''anna'' for regress_doctor'),
 	('ALTER ROLE regress_doctor SET session_replication_role = replica', 'warning: session_replication_role: is set to ''replica'' for regress_doctor'),

@@ -61,3 +61,28 @@ INSERT INTO rota VALUES ('DTSTART;TZID=UTC:20260106T020000 DURATION:PT60M');
 SELECT * FROM rota ORDER BY r;
 SELECT opcname, amname, amvalidate(c.oid) FROM pg_opclass AS c JOIN pg_am AS a ON a.oid = c.opcmethod WHERE opcintype = 'recurrence'::regtype ORDER BY 2;
 DROP TABLE rota;
+
+--
+-- Business calendars
+--
+SELECT create_business_calendar('office', 'Europe/Berlin', 'MO-TH 09:00-12:30,13:30-18:00; FR 09:00-15:00') IS NOT NULL AS created;
+SELECT name, time_zone, weekday, opens, closes FROM business_calendar AS c JOIN business_hours AS h ON h.calendar_id = c.id ORDER BY weekday, opens;
+SELECT add_holiday('office', '2026-12-25', 'Christmas Day') IS NOT NULL AS added;
+SELECT add_business_days('2026-12-23 10:00', 2, 'office');
+SELECT business_days_between('2026-12-23 10:00', '2026-12-29 09:00', 'office'), business_duration('2026-12-23 10:00', '2026-12-29 09:00', 'office');
+SELECT business_days_between('2026-12-29 09:00', '2026-12-23 10:00', calendar => 'office'), business_duration('2026-12-29 09:00', '2026-12-23 10:00', calendar => 'office');
+SELECT import_holidays('office', E'BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20270326\nDTEND;VALUE=DATE:20270330\nSUMMARY:Easter\nEND:VEVENT\nBEGIN:VEVENT\nUID:2\nDTSTART:20270401T080000Z\nDTEND:20270401T100000Z\nSUMMARY:Meeting\nEND:VEVENT\nBEGIN:VEVENT\nUID:3\nDTSTART:20270402T080000Z\nEND:VEVENT\nEND:VCALENDAR', '2030-12-31');
+SELECT day, name FROM holiday ORDER BY day;
+-- what a refusal looks like
+SELECT create_business_calendar('shop', 'Berlin');
+SELECT create_business_calendar('shop', 'Europe/Berlin', 'MO-FR 9-17');
+SELECT create_business_calendar('The Shop', 'Europe/Berlin');
+SELECT add_business_days(now(), 5, 'shop');
+SELECT add_holiday('default', '2026-12-25');
+SELECT business_duration('2026-01-01', 'infinity', 'office');
+SELECT import_holidays('office', E'BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20270230\nSUMMARY:Leap day\nEND:VEVENT\nEND:VCALENDAR');
+SELECT import_holidays('office', E'BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20270226\nSUMMARY:Leap day\n');
+SELECT publish_model('ours', '{"base": "normal", "calendar": "shop"}');
+DELETE FROM holiday;
+DELETE FROM business_hours;
+DELETE FROM business_calendar;

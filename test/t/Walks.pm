@@ -170,7 +170,7 @@ otto | | SELECT changemgmt.create_business_calendar('walked', 'Europe/Berlin', '
 otto | MC008 | SELECT changemgmt.create_business_calendar('walked', 'UTC')
 otto | MC008 | SELECT changemgmt.create_business_calendar('other', 'Berlin')
 otto | MC008 | SELECT changemgmt.create_business_calendar('other', 'UTC', 'MO 9-5')
-otto | | SELECT changemgmt.set_business_hours('walked', 'MO-FR 09:00-17:00')
+otto | | SELECT changemgmt.set_business_hours('walked', 'MO-FR 09:00-17:00'), changemgmt.business_calendar_id('walked')
 otto | MC008 | SELECT changemgmt.set_business_hours('nobody', 'MO-FR 09:00-17:00')
 otto | | SELECT changemgmt.add_holiday('walked', '2026-12-25', 'x'), changemgmt.add_holiday('walked', '2026-12-26')
 otto | MC008 | SELECT changemgmt.add_holiday('walked', 'infinity')
