@@ -216,6 +216,12 @@ my @targets = (
 	[ 'add_team', "SELECT changemgmt.add_team($text, 'ann', string_to_array($text, ',')) > 0", ['ann,ben'], 60 ],
 	[ 'add_board_member', "SELECT count(changemgmt.add_board_member('cab', split_part($text, ',', 1), split_part($text, ',', 2), split_part($text, ',', 3)::timestamptz)) >= 0", [ 'ben,member,2026-01-01', 'ann,security,-infinity' ], 60 ],
 	[ 'add_ci', "SELECT changemgmt.add_ci($text, kind => split_part($text, ',', 1), tier => split_part($text, ',', 2)::int, end_of_life => split_part($text, ',', 3)::date) > 0", [ 'database,1,2030-01-01', 'host,2,infinity' ], 80 ],
+	[ 'set_ci', "SELECT changemgmt.set_ci('db', tags => string_to_array(split_part($text, '|', 1), ','), tier => split_part($text, '|', 2)::int) > 0", [ 'pci,tax|1', 'web|2' ], 80 ],
+	[ 'declare_blackout', "SELECT public.use_window(changemgmt.declare_blackout(split_part($text, '|', 1), nullif(split_part($text, '|', 2), ''), nullif(split_part($text, '|', 3), '')::timestamptz,"
+			. " nullif(split_part($text, '|', 4), '')::timestamptz, split_part($text, '|', 5), environment => nullif(split_part($text, '|', 6), ''), tag => nullif(split_part($text, '|', 7), '')))",
+		[ 'feast||2026-07-01|2026-08-01|hard|production|pci', 'now||2026-07-01|infinity|soft||', 'low|DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=WEEKLY;BYDAY=TU,TH|||hard||pci' ], 200 ],
+	[ 'open_windows', "SELECT changemgmt.open_windows(split_part($text, '|', 1), split_part($text, '|', 2)::tstzrange, split_part($text, '|', 3)) IS NOT NULL", [ 'db|[2026-07-01,2026-07-08)|test', 'db|empty|production' ], 80 ],
+	[ 'window_state', "SELECT (changemgmt.window_state(split_part($text, '|', 1), split_part($text, '|', 2)::timestamptz, tags => string_to_array(split_part($text, '|', 3), ','))).is_open", [ 'db|2026-07-01|pci,tax', 'web|2499-12-31|' ], 80 ],
 	[ 'confirm_cause', "SELECT count(changemgmt.confirm_cause($text, $of)) >= 0", [ 'INC-1', '1' ], 60 ],
 	[ 'grant_role', "SELECT count(changemgmt.grant_role(split_part($text, ',', 1), split_part($text, ',', 2))) >= 0", [ 'regress_mutation,viewer', 'regress_mutation,manager' ], 40, also => '42' ],
 	[ 'revoke_role', "SELECT count(changemgmt.revoke_role(split_part($text, ',', 1), split_part($text, ',', 2))) >= 0", [ 'regress_mutation,viewer', 'regress_mutation,manager' ], 40, also => '42' ],
@@ -372,6 +378,18 @@ BEGIN
     RETURN r::text::changemgmt.recurrence OPERATOR(changemgmt.=) r AND changemgmt.recurrence_hash(r::text) = changemgmt.recurrence_hash(r)
         AND first.starts_at < first.ends_at AND changemgmt.contains(r, first.starts_at)
         AND NOT changemgmt.contains(r, first.starts_at - interval '1 microsecond');
+END $$;
+-- A blackout closes from its start, for whom it is in scope.
+CREATE FUNCTION public.use_window(window_id bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    w changemgmt.change_window;
+    at timestamptz;
+BEGIN
+    SELECT * INTO STRICT w FROM changemgmt.change_window WHERE id = window_id;
+    at := coalesce(w.starts_at, (SELECT n.starts_at FROM changemgmt.next_occurrence(w.recurrence, '-infinity') AS n));
+    RETURN NOT (changemgmt.window_state(NULL, at, w.environment, tags => ARRAY[w.tag])).is_open
+        AND NOT changemgmt.open_windows(NULL, tstzrange(at, at + interval '1 hour'), w.environment, tags => ARRAY[w.tag]) @> at
+        AND changemgmt.window_id(w.name) = w.id AND changemgmt.remove_window(w.name) = w.id;
 END $$;
 CREATE FUNCTION public.use_recurrence(input text) RETURNS boolean LANGUAGE sql AS
     'SELECT public.recurrence_is_good(input)';
