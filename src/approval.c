@@ -36,6 +36,7 @@ PG_FUNCTION_INFO_V1(approve);
 PG_FUNCTION_INFO_V1(reject);
 PG_FUNCTION_INFO_V1(defer);
 PG_FUNCTION_INFO_V1(abstain);
+PG_FUNCTION_INFO_V1(vote_for);
 
 /* ----------------------------------------------------------------
  * Triggers of approval_vote
@@ -45,6 +46,13 @@ static Datum
 vote_value(HeapTuple tuple, TupleDesc desc, const char *column, bool *isnull)
 {
 	return SPI_getbinval(tuple, desc, SPI_fnumber(desc, column), isnull);
+}
+
+/* The older version's votes are everybody's own. */
+static bool
+has_voted_by(TupleDesc desc)
+{
+	return SPI_fnumber(desc, "voted_by_id") > 0;
 }
 
 /* BEFORE ROW, after the change is locked: who, which round, for which plan. */
@@ -59,10 +67,12 @@ vote_stamp(PG_FUNCTION_ARGS)
 	const ChangeModel *model;
 	bytea	   *seal;
 	bool		isnull;
-	int			columns[5];
-	Datum		values[5];
-	bool		nulls[5] = {false};
+	int			columns[6];
+	Datum		values[6];
+	bool		nulls[6] = {false};
 	int			count = 0;
+	int64		person;
+	int64		hand = actor_person();
 
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
 		trigdata->tg_newtuple : trigdata->tg_trigtuple;
@@ -77,16 +87,23 @@ vote_stamp(PG_FUNCTION_ARGS)
 											   &isnull)), false);
 	model = lifecycle_model(&row);
 	change_seal(&row, model, (uint8 *) VARDATA(seal));
+	person = DatumGetInt64(vote_value(tuple, desc, "person_id", &isnull));
 	if (!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 	{
 		columns[count] = SPI_fnumber(desc, "round");
 		values[count++] = row.value[CH_approval_round];
-		vote_value(tuple, desc, "person_id", &isnull);
 		if (isnull)
 		{
+			person = actor_person_required();
 			columns[count] = SPI_fnumber(desc, "person_id");
-			values[count++] = Int64GetDatum(actor_person_required());
+			values[count++] = Int64GetDatum(person);
 		}
+	}
+	if (has_voted_by(desc))
+	{
+		columns[count] = SPI_fnumber(desc, "voted_by_id");
+		nulls[count] = hand == 0 || hand == person;
+		values[count++] = Int64GetDatum(hand);
 	}
 	columns[count] = SPI_fnumber(desc, "plan_revision");
 	values[count++] = row.value[CH_plan_revision];
@@ -97,6 +114,36 @@ vote_stamp(PG_FUNCTION_ARGS)
 	values[count++] = PointerGetDatum(seal);
 	return PointerGetDatum(heap_modify_tuple_by_cols(tuple, desc, count, columns,
 													 values, nulls));
+}
+
+/* The board that the model asks; NULL where it asks one approver. */
+static const char *
+vote_board(const ChangeModel *model)
+{
+	return model->policy == POLICY_BOARD ? model->board : NULL;
+}
+
+/* Whether somebody may vote on a change: with a vote of one's own, or another's. */
+static bool
+may_vote(const ChangeModel *model, const ChangeRow *row, int64 hand)
+{
+	List	   *givers;
+	ListCell   *lc;
+
+	if (model->policy == POLICY_NONE || approver_conflict(model, row, hand) >= 0)
+		return false;
+	if (person_is_eligible(model, row, hand))
+		return true;
+	givers = delegation_givers(vote_board(model), hand);
+	foreach(lc, givers)
+	{
+		int64		giver = *(int64 *) lfirst(lc);
+
+		if (person_is_eligible(model, row, giver) &&
+			approver_conflict(model, row, giver) < 0)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -132,9 +179,7 @@ condition_judge(PG_FUNCTION_ARGS)
 	SPI_connect();
 	(void) change_read(&row, part_change_id(new ? new : old, desc), false);
 	model = lifecycle_model(&row);
-	if (model->policy == POLICY_NONE ||
-		!person_is_eligible(model, &row, actor_person_required()) ||
-		approver_conflict(model, &row, actor_person()) >= 0)
+	if (!may_vote(model, &row, actor_person_required()))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
 				 errmsg("\"%s\" may not set conditions for %s", actor_name(),
@@ -144,16 +189,51 @@ condition_judge(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+static const char *
+person_name(int64 person)
+{
+	char	   *login = person_login(person);
+
+	return login ? login : "somebody";
+}
+
+/* MC004 where somebody has part in the change that is kept apart from voting. */
+static void
+require_no_conflict(const ChangeModel *model, const ChangeRow *row, int64 person)
+{
+	int			conflict = approver_conflict(model, row, person);
+
+	if (conflict >= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEGREGATION_OF_DUTIES),
+				 errmsg("\"%s\" is %s of %s and cannot vote on it",
+						person_name(person), duty_name(conflict),
+						change_number_text(change_id_of(row))),
+				 errhint("Somebody else decides; nobody is exempt."), err_as_caller()));
+}
+
 /* AFTER ROW: the vote as it was stored. */
 Datum
 vote_judge(PG_FUNCTION_ARGS)
 {
+	/* of this person in the round, and by this hand for others */
 	static KeptPlan votes = {
-		"SELECT pg_catalog.count(*) FROM changemgmt.approval_vote"
+		"SELECT pg_catalog.count(*) FILTER (WHERE person_id OPERATOR(pg_catalog.=) $3),"
+		" pg_catalog.count(*) FILTER (WHERE person_id OPERATOR(pg_catalog.<>) $3"
+		"  AND COALESCE(voted_by_id, person_id) OPERATOR(pg_catalog.=) $4)"
+		" FROM changemgmt.approval_vote"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1"
+		" AND round OPERATOR(pg_catalog.=) $2",
+		4, {INT8OID, INT4OID, INT8OID, INT8OID}, NULL
+	};
+	static KeptPlan votes_before = {
+		"SELECT pg_catalog.count(*), 0::pg_catalog.int8"
+		" FROM changemgmt.approval_vote"
 		" WHERE change_id OPERATOR(pg_catalog.=) $1"
 		" AND round OPERATOR(pg_catalog.=) $2"
-		" AND person_id OPERATOR(pg_catalog.=) $3",
-		3, {INT8OID, INT4OID, INT8OID}, NULL
+		" AND person_id OPERATOR(pg_catalog.=) $3"
+		" AND $4 IS NOT NULL",
+		4, {INT8OID, INT4OID, INT8OID, INT8OID}, NULL
 	};
 	TriggerData *trigdata = trigger_data(fcinfo, "vote_judge",
 										 FOR_ROW | AT_AFTER, "approval_vote");
@@ -162,9 +242,12 @@ vote_judge(PG_FUNCTION_ARGS)
 	ChangeRow	row;
 	const ChangeModel *model;
 	int64		person;
-	Datum		arguments[3];
+	int64		hand;
+	int64		others;
+	List	   *made_by = NIL;
+	ListCell   *lc;
+	Datum		arguments[4];
 	TimestampTz at;
-	int			conflict;
 	bool		isnull;
 	char	   *decision;
 	char	   *reason;
@@ -185,11 +268,17 @@ vote_judge(PG_FUNCTION_ARGS)
 		transition_illegal(&row, model, "a vote");
 
 	person = DatumGetInt64(vote_value(tuple, desc, "person_id", &isnull));
-	if (person != actor_person_required())
+	hand = actor_person_required();
+	if (person != hand && !delegation_find(vote_board(model), person, hand, &made_by))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_NOT_PERMITTED),
-				 errmsg("\"%s\" cannot vote for somebody else", actor_name()),
-				 errhint("Leave person_id out: it is filled in."), err_as_caller()));
+				 errmsg("\"%s\" cannot vote for \"%s\"", actor_name(),
+						person_name(person)),
+				 errdetail("No delegation from \"%s\" to \"%s\" is valid for it now.",
+						   person_name(person), actor_name()),
+				 errhint("\"%s\" votes, or delegates with changemgmt.delegate_approval(%s, now(), valid_until).",
+						 person_name(person), quote_literal_cstr(actor_name())),
+				 err_as_caller()));
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 	{
 		static const char *const fixed[] = {
@@ -209,12 +298,22 @@ vote_judge(PG_FUNCTION_ARGS)
 	arguments[0] = row.value[CH_id];
 	arguments[1] = row.value[CH_approval_round];
 	arguments[2] = Int64GetDatum(person);
-	kept_plan_execute(&votes, arguments, NULL, 1);
+	arguments[3] = Int64GetDatum(hand);
+	kept_plan_execute(has_voted_by(desc) ? &votes : &votes_before, arguments,
+					  NULL, 1);
+	others = DatumGetInt64(spi_first_value(2, &isnull));
 	if (DatumGetInt64(spi_first_value(1, &isnull)) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_SEALED_CONTENT),
-				 errmsg("\"%s\" has voted in this round", actor_name()),
+				 errmsg("\"%s\" has voted in this round", person_name(person)),
 				 errhint("A vote changes by voting again."), err_as_caller()));
+	if (others > 0 && !TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEGREGATION_OF_DUTIES),
+				 errmsg("\"%s\" has given a vote on %s already", actor_name(),
+						change_number_text(change_id_of(&row))),
+				 errdetail("Whoever votes for somebody else gives that vote instead of one's own, and one only."),
+				 errhint("Somebody else votes."), err_as_caller()));
 	if (DatumGetInt32(vote_value(tuple, desc, "round", &isnull)) !=
 		DatumGetInt32(row.value[CH_approval_round]))
 		ereport(ERROR,
@@ -224,7 +323,7 @@ vote_judge(PG_FUNCTION_ARGS)
 	if (!person_is_eligible(model, &row, person))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_NOT_PERMITTED),
-				 errmsg("\"%s\" may not vote on %s", actor_name(),
+				 errmsg("\"%s\" may not vote on %s", person_name(person),
 						change_number_text(change_id_of(&row))),
 				 model->policy == POLICY_BOARD ?
 				 errdetail("Model \"%s\" asks the members of board %s.",
@@ -234,14 +333,11 @@ vote_judge(PG_FUNCTION_ARGS)
 				 errhint("SELECT missing FROM changemgmt.approval_tally(" INT64_FORMAT ") names who may.",
 						 change_id_of(&row)),
 				 err_as_caller()));
-	conflict = approver_conflict(model, &row, person);
-	if (conflict >= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_SEGREGATION_OF_DUTIES),
-				 errmsg("\"%s\" is %s of %s and cannot vote on it", actor_name(),
-						duty_name(conflict),
-						change_number_text(change_id_of(&row))),
-				 errhint("Somebody else decides; nobody is exempt."), err_as_caller()));
+	require_no_conflict(model, &row, person);
+	require_no_conflict(model, &row, hand);
+	/* nor does somebody who has part in it choose who votes */
+	foreach(lc, made_by)
+		require_no_conflict(model, &row, *(int64 *) lfirst(lc));
 
 	if (!TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 	{
@@ -260,6 +356,17 @@ vote_judge(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_MC_SEALED_CONTENT),
 					 errmsg("voted_at of a vote is when it was given"),
 					 errhint("A trigger of the site changed it; give it a name that sorts before zzzz_stamp_vote."), err_as_caller()));
+		if (has_voted_by(desc))
+		{
+			int64		voted_by = DatumGetInt64(vote_value(tuple, desc,
+															"voted_by_id", &isnull));
+
+			if (isnull ? person != hand : voted_by != hand || person == hand)
+				ereport(ERROR,
+						(errcode(ERRCODE_MC_SEALED_CONTENT),
+						 errmsg("voted_by_id of a vote is who gave it for somebody else"),
+						 errhint("A trigger of the site changed it; give it a name that sorts before zzzz_stamp_vote."), err_as_caller()));
+		}
 		change_seal(&row, model, seal);
 		given = DatumGetByteaPP(vote_value(tuple, desc, "seal", &isnull));
 		if (DatumGetInt64(vote_value(tuple, desc, "plan_revision", &isnull)) !=
@@ -323,11 +430,12 @@ vote_tally(PG_FUNCTION_ARGS)
  * ---------------------------------------------------------------- */
 
 /*
- * approve, reject, defer, abstain (change_id, reason, expected_revision):
- * one vote, again with what it was before where nothing is to be done.
+ * One vote, again with what it was before where nothing is to be done: person
+ * (0: who is acting), decision, reason and expected revision in these arguments.
  */
 static Datum
-vote(FunctionCallInfo fcinfo, const char *decision)
+vote_give(FunctionCallInfo fcinfo, int64 person, const char *decision,
+		  int reason, int expected_revision)
 {
 	static KeptPlan insert = {
 		"INSERT INTO changemgmt.approval_vote (change_id, person_id, decision, reason)"
@@ -337,19 +445,21 @@ vote(FunctionCallInfo fcinfo, const char *decision)
 		4, {INT8OID, INT8OID, TEXTOID, TEXTOID}, NULL
 	};
 	static KeptPlan same = {
-		"SELECT FROM changemgmt.approval_vote"
+		"SELECT FROM changemgmt.approval_vote AS v"
 		" WHERE change_id OPERATOR(pg_catalog.=) $1"
 		" AND person_id OPERATOR(pg_catalog.=) $2"
 		" AND decision OPERATOR(pg_catalog.=) $3"
 		" AND ($4 IS NULL OR reason OPERATOR(pg_catalog.=) $4)"
 		" AND round OPERATOR(pg_catalog.=) $5"
-		" AND ($6 IS NULL OR plan_revision OPERATOR(pg_catalog.=) $6)",
-		6, {INT8OID, INT8OID, TEXTOID, TEXTOID, INT4OID, INT8OID}, NULL
+		" AND ($6 IS NULL OR plan_revision OPERATOR(pg_catalog.=) $6"
+		"  AND COALESCE((pg_catalog.to_jsonb(v) OPERATOR(pg_catalog.->>) 'voted_by_id')::pg_catalog.int8, person_id)"
+		"   OPERATOR(pg_catalog.=) $7)",
+		7, {INT8OID, INT8OID, TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID}, NULL
 	};
 	ChangeRow	row;
 	int64		seen = 0;
-	Datum		arguments[6];
-	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	Datum		arguments[7];
+	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
 	bool		open;
 	Datum		result;
 
@@ -359,7 +469,7 @@ vote(FunctionCallInfo fcinfo, const char *decision)
 		change_find(&row, PG_GETARG_INT64(0), false);
 		seen = change_int64(&row, plan_revision);
 	}
-	lifecycle_open(&row, fcinfo, 2);
+	lifecycle_open(&row, fcinfo, expected_revision);
 	/* nobody can have seen a plan that was committed while this one waited */
 	if (change_int64(&row, plan_revision) != seen)
 		ereport(ERROR,
@@ -368,10 +478,11 @@ vote(FunctionCallInfo fcinfo, const char *decision)
 						change_number_text(change_id_of(&row))),
 				 errhint("Read the plan again before you vote on it.")));
 	arguments[0] = row.value[CH_id];
-	arguments[1] = Int64GetDatum(actor_person_required());
+	arguments[6] = Int64GetDatum(actor_person_required());
+	arguments[1] = person == 0 ? arguments[6] : Int64GetDatum(person);
 	arguments[2] = CStringGetTextDatum(decision);
-	arguments[3] = PG_GETARG_DATUM(1);
-	nulls[3] = PG_ARGISNULL(1) ? 'n' : ' ';
+	arguments[3] = PG_GETARG_DATUM(reason);
+	nulls[3] = PG_ARGISNULL(reason) ? 'n' : ' ';
 	arguments[4] = row.value[CH_approval_round];
 	/* the same again is nothing; once the outcome stands, all else is too late */
 	open = votes_are_open(lifecycle_model(&row), &row);
@@ -390,6 +501,40 @@ vote(FunctionCallInfo fcinfo, const char *decision)
 	result = lifecycle_state(&row);
 	SPI_finish();
 	return result;
+}
+
+/* approve, reject, defer, abstain (change_id, reason, expected_revision) */
+static Datum
+vote(FunctionCallInfo fcinfo, const char *decision)
+{
+	return vote_give(fcinfo, 0, decision, 1, 2);
+}
+
+/* vote_for(change_id, person, decision, reason, expected_revision) */
+Datum
+vote_for(PG_FUNCTION_ARGS)
+{
+	static const char *const decisions[] = {
+		"approved", "rejected", "deferred", "abstained"
+	};
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("whom to vote for is missing"),
+				 errhint("Name the login of who delegated the vote; approve, reject, defer and abstain give one's own.")));
+	for (size_t i = 0; i < lengthof(decisions) && !PG_ARGISNULL(2); i++)
+		if (strcmp(text_to_cstring(PG_GETARG_TEXT_PP(2)), decisions[i]) == 0)
+			return vote_give(fcinfo,
+							 DatumGetInt64(DirectFunctionCall1(person_id,
+															   PG_GETARG_DATUM(1))),
+							 decisions[i], 3, 4);
+	ereport(ERROR,
+			(errcode(ERRCODE_MC_INVALID_INPUT),
+			 PG_ARGISNULL(2) ? errmsg("the decision is missing") :
+			 errmsg("\"%s\" is no decision", text_to_cstring(PG_GETARG_TEXT_PP(2))),
+			 errhint("A decision is approved, rejected, deferred or abstained.")));
+	PG_RETURN_NULL();			/* not reached */
 }
 
 Datum

@@ -19,6 +19,7 @@
 
 #include "change_history.h"
 #include "compat.h"
+#include "person.h"
 
 PG_FUNCTION_INFO_V1(what_the_board_saw);
 
@@ -32,6 +33,7 @@ typedef struct Decision
 	char	   *reason;
 	Datum		plan_revision;
 	Jsonb	   *record;			/* NULL: not reached yet */
+	char	   *voted_for;		/* whose vote it is; NULL: one's own */
 } Decision;
 
 static List *
@@ -57,6 +59,18 @@ text_of(Jsonb *row, const char *column)
 
 	return value && value->type == jbvString ?
 		pnstrdup(value->val.string.val, value->val.string.len) : NULL;
+}
+
+/* The login of whose vote somebody else gave; NULL where nobody else did. */
+static char *
+voted_for(Jsonb *vote)
+{
+	int64		id;
+
+	if (!parts_recorded_id(&vote->root, "voted_by_id", &id) ||
+		!parts_recorded_id(&vote->root, "person_id", &id))
+		return NULL;
+	return person_login(id);
 }
 
 /* The decisions that an entry records, the last first; it is not undone yet. */
@@ -90,9 +104,12 @@ decisions_of(List *decisions, ChangeHistory *history,
 			continue;
 		vote = parts_find(history_parts(history), "approval_vote", id);
 		if (vote)
+		{
 			decisions = decision_add(decisions, entry, "vote",
 									 text_of(vote, "decision"),
 									 text_of(vote, "reason"));
+			((Decision *) llast(decisions))->voted_for = voted_for(vote);
+		}
 	}
 	return decisions;
 }
@@ -150,8 +167,8 @@ what_the_board_saw(PG_FUNCTION_ARGS)
 	for (int i = list_length(decisions) - 1; i >= 0; i--)
 	{
 		Decision   *d = list_nth(decisions, i);
-		Datum		values[8];
-		bool		nulls[8] = {false};
+		Datum		values[9];
+		bool		nulls[9] = {false};
 
 		values[0] = Int64GetDatum(d->sequence);
 		values[1] = TimestampTzGetDatum(d->decided_at);
@@ -162,6 +179,7 @@ what_the_board_saw(PG_FUNCTION_ARGS)
 		values[6] = d->plan_revision;
 		nulls[6] = nulls[7] = d->record == NULL;
 		values[7] = JsonbPGetDatum(d->record);
+		ledger_put_text(values, nulls, 8, d->voted_for);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	SPI_finish();

@@ -59,13 +59,19 @@ approver_conflict(const ChangeModel *model, const ChangeRow *row,
 	return -1;
 }
 
-/* The last approval's voters: those whose fresh vote of the round approved. */
+/*
+ * The voters whom the approval rests on, and who gave the vote in somebody's
+ * place (null: nobody): those who approved the plan that is approved.
+ */
 static KeptPlan approvers = {
-	"SELECT person_id FROM changemgmt.approval_vote"
+	"SELECT person_id,"
+	" (pg_catalog.to_jsonb(v) OPERATOR(pg_catalog.->>) 'voted_by_id')::pg_catalog.int8"
+	" FROM changemgmt.approval_vote AS v"
 	" WHERE change_id OPERATOR(pg_catalog.=) $1"
 	" AND round OPERATOR(pg_catalog.=) $2"
-	" AND decision OPERATOR(pg_catalog.=) 'approved' ORDER BY id",
-	2, {INT8OID, INT4OID}, NULL
+	" AND decision OPERATOR(pg_catalog.=) 'approved'"
+	" AND seal OPERATOR(pg_catalog.=) $3 ORDER BY id",
+	3, {INT8OID, INT4OID, BYTEAOID}, NULL
 };
 
 static void
@@ -78,77 +84,110 @@ segregation_add(StringInfo buf, int64 person, Duty one, Duty other)
 								duty_name(other)));
 }
 
-static char *
-check_segregation(const Transition *t)
+static void
+not_known_add(StringInfo buf, uint32 *told, Duty duty)
 {
-	const ChangeModel *model = t->model;
-	int64		person[DUTY_COUNT];
-	const uint32 verifier = 1 << DUTY_VERIFIER;
-	uint32		asked;			/* duties that this step is about */
-	StringInfoData buf;
+	if (!(*told & (1 << duty)))
+		text_list_add(buf, psprintf("it is not known who the %s is",
+									duty_name(duty)));
+	*told |= 1 << duty;
+}
 
-	for (int duty = 0; duty < DUTY_COUNT; duty++)
-		person[duty] = duty_person(t->row, duty);
-	if (t->verb == VERB_START)
-	{
-		asked = (1 << DUTY_IMPLEMENTER) | (1 << DUTY_APPROVER);
-		if (t->thought_of)
-			person[DUTY_IMPLEMENTER] = actor_person();
-	}
-	else
-	{
-		asked = 1 << DUTY_VERIFIER;
-		if (t->thought_of)
-			person[DUTY_VERIFIER] = actor_person();
-	}
+/* Approvers who hold one of these duties as well, by their vote or by hand. */
+static void
+approvers_check(const Transition *t, const int64 *person, uint32 duties,
+				StringInfo buf)
+{
+	Datum		arguments[3];
+	SPITupleTable *votes;
+	uint64		count;
 
-	initStringInfo(&buf);
-	for (int one = 0; one < DUTY_COUNT; one++)
-		for (int other = one + 1; other < DUTY_COUNT; other++)
-		{
-			if (!(model->separate[one] & (1 << other)) ||
-				!((asked & (1 << one)) || (asked & (1 << other))) ||
-				one == DUTY_APPROVER || other == DUTY_APPROVER ||
-				(other == DUTY_VERIFIER && t->verb == VERB_START))
-				continue;
-			/* who is not known cannot be told apart */
-			if (person[one] == 0 || person[other] == 0)
-				text_list_add(&buf, psprintf("it is not known who the %s is",
-											 duty_name(person[one] == 0 ? one : other)));
-			else if (person[one] == person[other])
-				segregation_add(&buf, person[one], one, other);
-		}
-	if (t->verb == VERB_START && person[DUTY_IMPLEMENTER] == 0 &&
-		(model->separate[DUTY_APPROVER] & (1 << DUTY_IMPLEMENTER)))
-		text_list_add(&buf, "it is not known who the implementer is");
-	if (model->separate[DUTY_APPROVER] & (t->verb == VERB_PASS ?
-										  verifier : ~verifier))
-	{
-		Datum		arguments[2];
-		SPITupleTable *votes;
-		uint64		count;
-
-		arguments[0] = t->row->value[CH_id];
-		arguments[1] = t->row->value[CH_approval_round];
-		kept_plan_execute(&approvers, arguments, NULL, 0);
-		votes = SPI_tuptable;
-		count = SPI_processed;
-		for (uint64 i = 0; i < count; i++)
+	if (duties == 0 || change_is_null(t->row, approved_seal))
+		return;
+	arguments[0] = t->row->value[CH_id];
+	arguments[1] = t->row->value[CH_approval_round];
+	arguments[2] = t->row->value[CH_approved_seal];
+	kept_plan_execute(&approvers, arguments, NULL, 0);
+	votes = SPI_tuptable;
+	count = SPI_processed;
+	for (uint64 i = 0; i < count; i++)
+		for (int column = 1; column <= 2; column++)
 		{
 			bool		isnull;
 			int64		approver = DatumGetInt64(SPI_getbinval(votes->vals[i],
 															   votes->tupdesc,
-															   1, &isnull));
+															   column, &isnull));
 
-			for (int duty = 0; duty < DUTY_COUNT; duty++)
-				if ((model->separate[DUTY_APPROVER] & (1 << duty)) &&
-					(duty == DUTY_VERIFIER) == (t->verb == VERB_PASS) &&
-					person[duty] == approver)
-					segregation_add(&buf, approver, DUTY_APPROVER, duty);
+			for (int duty = 0; duty < DUTY_COUNT && !isnull; duty++)
+				if ((duties & (1 << duty)) && person[duty] == approver)
+					segregation_add(buf, approver, DUTY_APPROVER, duty);
 		}
+	SPI_freetuptable(votes);
+}
+
+/*
+ * Each pair is looked at as soon as both its holders are known, and once more
+ * at start: what is about the plan when it is submitted and decided on, the
+ * implementer at start, the verifier by pass.  Voters are judged as they vote.
+ */
+static char *
+check_segregation(const Transition *t)
+{
+	const uint32 of_plan = (1 << DUTY_REQUESTER) | (1 << DUTY_OWNER) |
+		(1 << DUTY_AUTHOR) | (1 << DUTY_LAST_EDITOR);
+	const ChangeModel *model = t->model;
+	int64		person[DUTY_COUNT];
+	uint32		asked;			/* one of a pair is among these */
+	uint32		known;			/* and both are among these */
+	uint32		told = 0;
+	StringInfoData buf;
+
+	for (int duty = 0; duty < DUTY_COUNT; duty++)
+		person[duty] = duty_person(t->row, duty);
+	if (t->verb == VERB_PASS)
+	{
+		asked = 1 << DUTY_VERIFIER;
+		known = of_plan | (1 << DUTY_IMPLEMENTER) | asked;
+		if (t->thought_of)
+			person[DUTY_VERIFIER] = actor_person();
 	}
+	else if (t->verb == VERB_START)
+	{
+		asked = known = of_plan | (1 << DUTY_IMPLEMENTER);
+		if (t->thought_of)
+			person[DUTY_IMPLEMENTER] = actor_person();
+	}
+	else
+		asked = known = of_plan;
+
+	initStringInfo(&buf);
+	for (int one = 0; one < DUTY_COUNT; one++)
+	{
+		if (!(known & (1 << one)))
+			continue;
+		for (int other = one + 1; other < DUTY_COUNT; other++)
+		{
+			if (!(model->separate[one] & known & (1 << other)) ||
+				!(asked & ((1 << one) | (1 << other))))
+				continue;
+			/* who is not known cannot be told apart */
+			if (person[one] == 0)
+				not_known_add(&buf, &told, one);
+			if (person[other] == 0)
+				not_known_add(&buf, &told, other);
+			if (person[one] != 0 && person[one] == person[other])
+				segregation_add(&buf, person[one], one, other);
+		}
+		/* the writers are asked of by writers_known */
+		if ((model->separate[DUTY_APPROVER] & asked & (1 << one)) &&
+			one != DUTY_AUTHOR && one != DUTY_LAST_EDITOR && person[one] == 0)
+			not_known_add(&buf, &told, one);
+	}
+	if (t->verb == VERB_START || t->verb == VERB_PASS)
+		approvers_check(t, person, model->separate[DUTY_APPROVER] & asked, &buf);
 	return buf.len > 0 ? buf.data : NULL;
 }
+
 /* Whoever is not known cannot be told apart from who approves. */
 static char *
 check_writers_known(const Transition *t)
@@ -164,13 +203,14 @@ check_writers_known(const Transition *t)
 		text_list_add(&buf, "it is not known who edited the plan last");
 	return buf.len > 0 ? buf.data : NULL;
 }
+
 static const Requirement segregation_requirements[] = {
 	{"writers_known", "It is known who wrote the plan and who edited it last, where the model keeps them apart from approving.",
 		"Who answers for the plan edits it, as a person known here: changemgmt.edit_change(%lld, ...).",
 	check_writers_known, V(SUBMIT) | V(APPROVE), ERRCODE_MC_SEGREGATION_OF_DUTIES},
 	{"segregation", "Duties that the model keeps apart are different people's.",
 		"Somebody else takes the step.",
-	check_segregation, V(START) | V(PASS), ERRCODE_MC_SEGREGATION_OF_DUTIES},
+	check_segregation, V(SUBMIT) | V(APPROVE) | V(START) | V(PASS), ERRCODE_MC_SEGREGATION_OF_DUTIES},
 };
 
 void

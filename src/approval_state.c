@@ -376,9 +376,11 @@ given_read(Now *now)
 {
 	static KeptPlan votes = {
 		"SELECT v.id, v.plan_revision, v.seal, p.login, v.decision, v.reason,"
-		" v.voted_at"
+		" v.voted_at, h.login"
 		" FROM changemgmt.approval_vote AS v"
 		" JOIN changemgmt.person AS p ON p.id OPERATOR(pg_catalog.=) v.person_id"
+		" LEFT JOIN changemgmt.person AS h"
+		"  ON h.id OPERATOR(pg_catalog.=) v.voted_by_id"
 		" WHERE v.change_id OPERATOR(pg_catalog.=) $1"
 		" AND v.round OPERATOR(pg_catalog.=) $2"
 		" ORDER BY v.voted_at, v.id",
@@ -405,7 +407,7 @@ given_read(Now *now)
 		given->id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
 		given->values[0] = CStringGetTextDatum("vote");
 		given->values[1] = SPI_getbinval(tuple, desc, 4, &isnull);
-		given->nulls[2] = true;
+		given->values[2] = SPI_getbinval(tuple, desc, 8, &given->nulls[2]);
 		for (int column = 3; column <= 5; column++)
 			given->values[column] = SPI_getbinval(tuple, desc, column + 2,
 												  &given->nulls[column]);

@@ -121,6 +121,8 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row)
 	bool		sealed = false;
 	SPITupleTable *votes;
 	uint64		count;
+	List	   *delegated;
+	List	   *hands;
 
 	memset(tally, 0, sizeof(Tally));
 	initStringInfo(&tally->waiting);
@@ -129,6 +131,8 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row)
 		return;
 	tally->needed = model->policy == POLICY_ONE ? 1 : model->approvals_needed;
 
+	delegated = delegated_votes(row);
+	hands = delegation_hands(model->policy == POLICY_BOARD ? model->board : NULL);
 	votes_read(model, row);
 	votes = SPI_tuptable;
 	count = SPI_processed;
@@ -142,11 +146,14 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row)
 		char	   *decision = SPI_getvalue(tuple, desc, 3);
 		char	   *reason;
 		bool		fresh = false;
+		int64		hand = delegated_hand(delegated, person);
 
 		if (approver_conflict(model, row, person) >= 0)
 			continue;
 		tally->eligible++;
-		no_vote = decision == NULL;
+		/* of a hand that has part in the change by now, it is as none */
+		no_vote = decision == NULL ||
+			(hand != 0 && approver_conflict(model, row, hand) >= 0);
 		if (!no_vote)
 		{
 			int64		revision = DatumGetInt64(SPI_getbinval(tuple, desc, 4,
@@ -175,7 +182,8 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row)
 			vote->board = model->policy == POLICY_BOARD ? model->board : NULL;
 			vote->is_stale = !no_vote;
 			tally->open = lappend(tally->open, vote);
-			text_list_add(&tally->waiting, vote->login);
+			text_list_add(&tally->waiting,
+						  delegation_words(hands, person, vote->login));
 			continue;
 		}
 		if (strcmp(decision, "approved") == 0)
@@ -189,8 +197,10 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row)
 		reason = SPI_getvalue(tuple, desc, 6);
 		if (reason && (strcmp(decision, "rejected") == 0 ||
 					   strcmp(decision, "deferred") == 0))
-			appendStringInfo(&tally->reasons, "%s%s: %s",
+			appendStringInfo(&tally->reasons, "%s%s%s%s: %s",
 							 tally->reasons.len > 0 ? "; " : "",
+							 hand ? person_login(hand) : "",
+							 hand ? " for " : "",
 							 SPI_getvalue(tuple, desc, 2), reason);
 	}
 	SPI_freetuptable(votes);

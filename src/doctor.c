@@ -58,7 +58,9 @@ typedef struct ShippedTable
 #define APPENDED "ledger_guard ledger_guard_truncate load_record load_record_before"
 
 static const ShippedTable shipped[] = {
-	{"approval_vote", 9, 6, PART " judge tally_inserted tally_updated zzzz_stamp_vote",
+	{"approval_delegation", 11, 8, RECORDED " judge zzzz_stamp",
+	"approval_delegation_valid_until_idx", false},
+	{"approval_vote", 10, 7, PART " judge tally_inserted tally_updated zzzz_stamp_vote",
 	"", true},
 	{"board", 3, 3, RECORDED,
 	"", false},
@@ -148,6 +150,7 @@ typedef struct ShippedTrigger
 static const ShippedTrigger trigger_kinds[] = {
 	{"change", "zzz_stamp", "lifecycle_stamp", BEFORE | STORED | EACH_ROW, "", "", "O"},
 	{"person", "record", "ledger_record", WRITTEN | EACH_ROW, "email phone chat", "", "O"},
+	{"approval_delegation", "judge", "delegation_judge", WRITTEN | EACH_ROW, "", "", "O"},
 	{"approval_vote", "judge", "vote_judge", WRITTEN | EACH_ROW, "", "", "O"},
 	{"change_waiver", "judge", "waiver_judge", WRITTEN | EACH_ROW, "", "", "O"},
 
@@ -174,6 +177,7 @@ static const ShippedTrigger trigger_kinds[] = {
 	{NULL, "truncate_guard", "truncate_guard", BEFORE | TRUNCATED, "", "", "O"},
 	{NULL, "window_stamp", "window_stamp", BEFORE | STORED | EACH_ROW, "", "", "O"},
 	{NULL, "zzz_stamp", "part_stamp", BEFORE | WRITTEN | EACH_ROW, "", "", "O"},
+	{NULL, "zzzz_stamp", "delegation_stamp", BEFORE | STORED | EACH_ROW, "", "", "O"},
 	{NULL, "zzzz_stamp_vote", "vote_stamp", BEFORE | STORED | EACH_ROW, "", "", "O"},
 };
 
@@ -226,6 +230,8 @@ static const ShippedFunction functions[] = {
 	{"create_business_calendar", NULL, "volatile"},
 	{"create_change_from", NULL, "volatile strict"},
 	{"defer", NULL, "volatile"},
+	{"delegation_judge", NULL, "volatile"},
+	{"delegation_stamp", NULL, "volatile"},
 	{"denominator", "rate_denominator", "immutable strict"},
 	{"drop_guard", NULL, "volatile"},
 	{"duty_rights", NULL, "stable"},
@@ -303,6 +309,7 @@ static const ShippedFunction functions[] = {
 	{"resume", NULL, "volatile"},
 	{"resume_work", NULL, "volatile"},
 	{"revise", NULL, "volatile"},
+	{"revoke_delegation", NULL, "volatile strict"},
 	{"revoke_role", NULL, "volatile"},
 	{"roll_back", NULL, "volatile"},
 	{"row_digest", NULL, "stable strict"},
@@ -324,6 +331,7 @@ static const ShippedFunction functions[] = {
 	{"truncate_guard", NULL, "volatile"},
 	{"verify_checkpoint", NULL, "stable"},
 	{"verify_ledger", NULL, "stable"},
+	{"vote_for", NULL, "volatile"},
 	{"vote_judge", NULL, "volatile"},
 	{"vote_stamp", NULL, "volatile"},
 	{"vote_tally", NULL, "volatile"},

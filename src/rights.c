@@ -206,7 +206,10 @@ static const struct
 	{"add_condition", VOTING},
 	{"approve", VOTING},
 	{"defer", VOTING},
+	{"delegate_approval", VOTING},
 	{"reject", VOTING},
+	{"revoke_delegation", VOTING},
+	{"vote_for", VOTING},
 
 	{"add_ci", MANAGER | INTEGRATION},
 	{"confirm_cause", MANAGER | INTEGRATION},

@@ -247,9 +247,9 @@ SELECT results_eq(format('SELECT approved, rejected FROM changemgmt.approval_tal
 SELECT is(pg_temp.refusal_to('m1', format(sql, :votes)), expected, sql)
 FROM (VALUES
 	($$INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) VALUES (%s, changemgmt.person_id('m2'), 'approved')$$,
-	 'MC003 | "m1" cannot vote for somebody else | Leave person_id out: it is filled in.'),
+	 'MC003 | "m1" cannot vote for "m2" | No delegation from "m2" to "m1" is valid for it now. | "m2" votes, or delegates with changemgmt.delegate_approval(''m1'', now(), valid_until).'),
 	($$UPDATE changemgmt.approval_vote SET person_id = changemgmt.person_id('m2') WHERE change_id = %s$$,
-	 'MC003 | "m1" cannot vote for somebody else | Leave person_id out: it is filled in.'),
+	 'MC003 | "m1" cannot vote for "m2" | No delegation from "m2" to "m1" is valid for it now. | "m2" votes, or delegates with changemgmt.delegate_approval(''m1'', now(), valid_until).'),
 	($$UPDATE changemgmt.approval_vote SET round = 7 WHERE change_id = %s$$,
 	 'MC005 | round of a vote does not change | A vote changes by voting again.')
 ) AS v (sql, expected);

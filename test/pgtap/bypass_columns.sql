@@ -308,7 +308,8 @@ SELECT pg_temp.always('change_waiver', 'true', 'MC003|MC005', ARRAY['id 1000000'
 INSERT INTO expected (relation, column_name, value, waiting, decided, rejected, running, over)
 SELECT 'approval_vote', c, v, 'MC003', 'MC001', 'MC001', 'MC001', 'MC001' FROM (VALUES
 	('id', '1000000'), ('round', '77'), ('person_id', 'changemgmt.person_id(''bob'')'), ('decision', '''abstained'''),
-	('reason', '''walked'''), ('voted_at', 'timestamptz ''1999-01-01'''), ('plan_revision', '77'), ('seal', 'sha256(''x'')')) AS v (c, v);
+	('reason', '''walked'''), ('voted_at', 'timestamptz ''1999-01-01'''), ('plan_revision', '77'), ('seal', 'sha256(''x'')'),
+	('voted_by_id', 'changemgmt.person_id(''bob'')')) AS v (c, v);
 INSERT INTO expected (relation, column_name, value, waiting, decided, rejected, running, over)
 VALUES ('approval_vote', 'change_id', :'elsewhere', 'MC001|MC005', 'MC001|MC005', 'MC001|MC005', 'MC001|MC005', 'MC001|MC005');
 
@@ -487,6 +488,9 @@ CREATE FUNCTION public.regress_met(change_id bigint) RETURNS text LANGUAGE sql S
 CREATE FUNCTION public.regress_met_too(change_id bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
 SELECT changemgmt.register_requirement('met', 'public.regress_met(bigint)'), changemgmt.ledger_checkpoint() \g /dev/null
 SELECT changemgmt.create_business_calendar('others', 'UTC', 'SU'), changemgmt.create_business_calendar('works', 'UTC', 'MO'), changemgmt.add_holiday('works', '2030-01-01') \g /dev/null
+SELECT pg_temp.act('bob') \g /dev/null
+SELECT changemgmt.delegate_approval('lead', now(), now() + interval '1 day') \g /dev/null
+RESET changemgmt.actor;
 SELECT changemgmt.add_person('cyd'), changemgmt.add_ci('host'), changemgmt.declare_blackout('audit', starts_at => '2001-01-01', ends_at => '2001-01-02'), changemgmt.add_board('ecab'), changemgmt.add_team('ops'), changemgmt.incident_id('INC-2') \g /dev/null
 COPY changemgmt.incident (reference) FROM stdin;
 OLD-1
@@ -530,6 +534,13 @@ INSERT INTO ground VALUES ('site_model', 'key', '''walked''', 'MC006'), ('site_m
 	('change_window', 'recurrence', '''DTSTART:20260106T020000Z DURATION:PT2H''::changemgmt.recurrence', 'MC008'),
 	('change_window', 'declared_at', 'timestamptz ''2020-01-01''', 'nothing'), ('change_window', 'declared_by', '''walked''', 'nothing'),
 	('site_setting', 'key', '''walked''', 'MC008'), ('site_requirement', 'registered_by', '''regress_walker''', 'MC00\d|nothing|stamped');
+-- a delegation is only revoked, by who gave it
+INSERT INTO ground SELECT 'approval_delegation', split_part(v, ' ', 1), substr(v, length(split_part(v, ' ', 1)) + 2), 'MC006'
+FROM unnest(ARRAY['from_person_id changemgmt.person_id(''lead2'')', 'to_person_id changemgmt.person_id(''lead2'')', 'valid_from timestamptz ''2020-01-01''',
+	'valid_until timestamptz ''2100-01-01''', 'board_id changemgmt.board_id(''cab'')', 'reason ''walked''',
+	'created_by_id changemgmt.person_id(''cyd'')', 'created_at timestamptz ''2020-01-01''']) AS v;
+INSERT INTO ground VALUES ('approval_delegation', 'revoked_at', 'timestamptz ''2020-01-01''', 'MC003'),
+	('approval_delegation', 'revoked_by_id', 'changemgmt.person_id(''bob'')', 'nothing');
 INSERT INTO ground SELECT DISTINCT relation, 'id', '1000000', CASE WHEN relation IN ('team', 'business_calendar') THEN '23503|MC006' ELSE 'MC006' END FROM ground;
 SELECT set_eq($$SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 	JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_class'::regclass, c.oid, 'e')

@@ -39,11 +39,14 @@ END
 $$;
 
 SELECT pg_temp.act('ada') \g /dev/null
-SELECT changemgmt.add_person(p) FROM unnest('{ada,bob,m1,m2,m3,gone,chief,evil}'::text[]) AS p \g /dev/null
+SELECT changemgmt.add_person(p) FROM unnest('{ada,bob,m1,m2,m3,gone,chief,evil,standin}'::text[]) AS p \g /dev/null
 SELECT changemgmt.add_board('cab'), changemgmt.add_ci('db1'), changemgmt.add_ci('of-ada', owner => 'ada') \g /dev/null
 SELECT changemgmt.add_board_member('cab', p) FROM unnest('{m1,m2,m3,gone}'::text[]) AS p \g /dev/null
 SELECT changemgmt.add_board_member('cab', 'chief', 'change_manager') \g /dev/null
 UPDATE changemgmt.person SET is_active = false WHERE login = 'gone';
+SELECT pg_temp.act('m3') \g /dev/null
+SELECT changemgmt.delegate_approval(whom, now(), now() + interval '1 day', 'cab') FROM unnest('{standin,ada}'::text[]) AS whom \g /dev/null
+SELECT pg_temp.act('ada') \g /dev/null
 SELECT changemgmt.publish_model('ours', '{"base": "normal", "validations": [],
 	"approval": {"policy": "board", "board": "cab", "needed": 2}}') \g /dev/null
 CREATE FUNCTION pg_temp.made(title text, status text) RETURNS bigint LANGUAGE plpgsql AS
@@ -100,9 +103,28 @@ FROM (VALUES
 	-- for somebody else
 	('m2', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) VALUES (%1$s, changemgmt.person_id(''m3''), ''approved'')', 'MC003'),
 	('evil', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) SELECT %1$s, id, ''approved'' FROM changemgmt.person WHERE login IN (''m2'', ''m3'')', 'MC003'),
-	('m2', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) SELECT %1$s, id, ''approved'' FROM changemgmt.person WHERE login IN (''m2'', ''m3'')', 'MC003'),
+	('m2', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) SELECT %1$s, id, ''approved'' FROM changemgmt.person WHERE login IN (''m2'', ''m3'')', 'MC003|MC004'),
 	('m2', 'UPDATE changemgmt.approval_vote SET person_id = changemgmt.person_id(''m2'') WHERE change_id = %1$s', 'MC005'),
 	('m1', 'UPDATE changemgmt.approval_vote SET person_id = changemgmt.person_id(''m2'') WHERE change_id = %1$s', 'MC003'),
+	('m2', 'INSERT INTO changemgmt.approval_vote (change_id, decision, voted_by_id) VALUES (%1$s, ''abstained'', changemgmt.person_id(''m3''))', 'MC002'),
+	-- with a delegation: the same rules as by verb
+	('standin', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) VALUES (%1$s, changemgmt.person_id(''m3''), ''approved'')', 'ok'),
+	('standin', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision, voted_by_id) VALUES (%1$s, changemgmt.person_id(''m3''), ''approved'', NULL)', 'ok'),
+	('standin', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) VALUES (%1$s, changemgmt.person_id(''m2''), ''approved'')', 'MC003'),
+	('standin', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision, voted_by_id) VALUES (%1$s, changemgmt.person_id(''m2''), ''approved'', changemgmt.person_id(''m2''))', 'MC003'),
+	('standin', 'INSERT INTO changemgmt.approval_vote (change_id, decision) VALUES (%1$s, ''approved'')', 'MC003'),
+	('standin', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) SELECT %1$s, id, ''approved'' FROM changemgmt.person WHERE login IN (''m3'', ''chief'')', 'MC003|MC004'),
+	('standin', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) VALUES (%1$s, changemgmt.person_id(''m3''), ''abstained'')', 'MC002'),
+	('standin', 'UPDATE changemgmt.approval_vote SET person_id = changemgmt.person_id(''m3'') WHERE change_id = %1$s', 'MC005'),
+	('standin', 'UPDATE changemgmt.approval_vote SET decision = ''rejected'', reason = ''r'' WHERE change_id = %1$s', 'MC003'),
+	('standin', 'DELETE FROM changemgmt.approval_vote WHERE change_id = %1$s', 'MC003'),
+	('m2', 'UPDATE changemgmt.approval_vote SET voted_by_id = changemgmt.person_id(''m2'') WHERE change_id = %1$s', 'MC003'),
+	('standin', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) VALUES (%1$s, changemgmt.person_id(''m3''), ''approved'') ON CONFLICT (change_id, round, person_id) DO UPDATE SET person_id = changemgmt.person_id(''m1'')', 'ok'),
+	('ada', 'INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) VALUES (%1$s, changemgmt.person_id(''m3''), ''approved'')', 'MC004'),
+	('standin', 'UPDATE changemgmt.approval_delegation SET from_person_id = changemgmt.person_id(''m2''); INSERT INTO changemgmt.approval_vote (change_id, person_id, decision) VALUES (%1$s, changemgmt.person_id(''m2''), ''approved'')', 'MC006'),
+	('standin', 'INSERT INTO changemgmt.approval_delegation (from_person_id, to_person_id, valid_until, created_by_id) VALUES (changemgmt.person_id(''m2''), changemgmt.person_id(''standin''), now() + interval ''1 day'', changemgmt.person_id(''m2''))', 'MC003'),
+	('evil', 'INSERT INTO changemgmt.approval_delegation (from_person_id, to_person_id, valid_until) VALUES (changemgmt.person_id(''m2''), changemgmt.person_id(''evil''), now() + interval ''1 day'')', 'MC003'),
+	('chief', 'INSERT INTO changemgmt.approval_delegation (from_person_id, to_person_id, valid_until) VALUES (changemgmt.person_id(''m2''), changemgmt.person_id(''chief''), now() + interval ''1 day'')', 'MC004'),
 	-- without a seat, or with one that is no use
 	('evil', 'INSERT INTO changemgmt.approval_vote (change_id, decision) VALUES (%1$s, ''approved'')', 'MC003'),
 	('ada', 'INSERT INTO changemgmt.approval_vote (change_id, decision) VALUES (%1$s, ''approved'')', 'MC003|MC004'),
@@ -186,6 +208,17 @@ FROM (VALUES
 	('m2', 'DELETE FROM changemgmt.change_task WHERE change_id = %1$s AND is_condition', 'ok'),
 	('m1', 'UPDATE changemgmt.change_task SET title = ''easy'' WHERE change_id = %1$s AND is_condition', 'ok')
 ) AS v (who, sql, fate);
+
+-- COPY by somebody else is no history
+CREATE ROLE regress_copier;
+SELECT changemgmt.grant_role('regress_copier', 'manager') \g /dev/null
+GRANT ALL ON ALL TABLES IN SCHEMA changemgmt TO regress_copier;
+GRANT pg_execute_server_program TO regress_copier;
+SELECT matches(pg_temp.by('standin', format('SET LOCAL ROLE regress_copier; COPY changemgmt.%I (%s) FROM PROGRAM %L', relation, columns, program)), '^(' || fate || ')$',
+	'COPY into ' || relation || ' by somebody else')
+FROM (VALUES ('approval_vote', 'change_id, person_id, decision, voted_by_id', format('printf "%s\t%s\tapproved\t%s\n"', :one, changemgmt.person_id('m2'), changemgmt.person_id('m1')), '0A000'),
+	('approval_delegation', 'from_person_id, to_person_id, valid_until', format('printf "%s\t%s\t2099-01-01\n"', changemgmt.person_id('m2'), changemgmt.person_id('standin')), 'MC003')
+) AS v (relation, columns, program, fate);
 
 -- Waivers
 

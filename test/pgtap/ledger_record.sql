@@ -25,7 +25,7 @@ SELECT set_eq($$
 	SELECT c.relname::text FROM pg_class AS c JOIN pg_trigger AS t ON t.tgrelid = c.oid
 	JOIN pg_proc AS p ON p.oid = t.tgfoid WHERE p.proname = 'ledger_record'$$,
 	ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
-		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window',
+		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window', 'approval_delegation',
 		'business_calendar', 'business_hours', 'holiday'],
 	'these have chains of their own');
 
@@ -149,7 +149,7 @@ SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 18::bigi
 
 SELECT throws_ok(format('TRUNCATE changemgmt.%I CASCADE', t), 'MC006', NULL, format('%s is not truncated', t))
 FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
-	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window',
+	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window', 'approval_delegation',
 		'business_calendar', 'business_hours', 'holiday']) AS t;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Robert')
 	ON CONFLICT (login) DO UPDATE SET name = excluded.name;

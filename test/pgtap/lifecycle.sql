@@ -731,7 +731,8 @@ JOIN walked USING (name);
 -- ----------------------------------------------------------------
 
 CREATE TEMP TABLE revisioned AS
-	SELECT p.proname::text AS name, CASE p.proname WHEN 'edit_change' THEN $$, '{}'$$ WHEN 'advance' THEN ', ''closed''' ELSE '' END AS more
+	SELECT p.proname::text AS name, CASE p.proname WHEN 'edit_change' THEN $$, '{}'$$ WHEN 'advance' THEN ', ''closed'''
+		WHEN 'vote_for' THEN ', ''mona'', ''approved''' ELSE '' END AS more
 	FROM pg_proc AS p
 	WHERE p.pronamespace = 'changemgmt'::regnamespace AND 'expected_revision' = ANY (p.proargnames);
 SELECT is_empty('SELECT verb FROM verb EXCEPT SELECT name FROM revisioned', 'every verb takes expected_revision');

@@ -169,6 +169,9 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('reject', 'reject({awaiting_approval}, ''no'')',                    '- - - - ok ok - MC003'),
 	('defer', 'defer({awaiting_approval}, ''later'')',                   '- - - - ok ok - MC003'),
 	('abstain', 'abstain({awaiting_approval}, ''not mine'')',            '- - - - ok ok - MC003'),
+	('vote_for', 'vote_for({awaiting_approval}, ''lead'', ''approved'')', '- - - - MC003 MC003 - MC003'),
+	('delegate_approval', 'delegate_approval(''bob'', now(), now() + interval ''1 day'')', '- - - - ok ok - ok'),
+	('revoke_delegation', 'revoke_delegation(changemgmt.delegate_approval(''bob'', now(), now() + interval ''1 day''))', '- - - - ok ok - ok'),
 	('add_condition', 'add_condition({awaiting_approval}, ''ask'')',     '- - - - ok ok - MC003'),
 	('waive', 'waive({planned}, ''checklist_done'', ''no list'')',       '- - - - - ok - MC003'),
 
@@ -210,7 +213,7 @@ INSERT INTO matrix (subject, statement, cells)
 SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM unnest(ARRAY[
 	'cache_invalidate', 'business_calendar_check', 'site_setting_check', 'ledger_guard', 'load_record', 'ledger_record', 'truncate_guard', 'model_guard',
 	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'site_requirement_check',
-	'waiver_judge', 'window_stamp', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge']) AS name;
+	'waiver_judge', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge']) AS name;
 -- the policies of the tables call it, for whoever reads
 INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok'),
 	('hidden_causes', 'SELECT changemgmt.hidden_causes()', 'ok ok ok ok ok ok ok ok');
@@ -264,6 +267,7 @@ INSERT INTO written VALUES
 	('change_waiver', 'change_id, requirement, reason', '{planned}, ''checklist_done'', ''no list''', 'MC003', 'reason = ''theirs''', 'MC003', 'true', 'MC003'),
 	('approval_vote', 'change_id, round, person_id, decision, plan_revision, seal',
 		'{awaiting_approval}, 1, changemgmt.person_id(''regress_owner''), ''approved'', 1, sha256('''')', 'MC003', 'decision = ''rejected'' WHERE change_id = {voted}', 'MC003', 'change_id = {voted}', 'MC003'),
+	('approval_delegation', 'to_person_id, valid_until', 'changemgmt.person_id(''bob''), now() + interval ''1 day''', 'ok', 'reason = ''theirs''', 'MC006', 'true', 'MC006'),
 	('incident', 'reference', '''INC-2''', 'ok', 'title = ''theirs''', 'ok', 'true', '23503'),
 	('incident_cause', 'incident_id, change_id', 'changemgmt.incident_id(''INC-1''), {planned}', 'ok', 'status = ''confirmed''', 'ok', 'true', 'ok');
 INSERT INTO matrix (kind, subject, statement, cells)
@@ -327,7 +331,7 @@ SELECT 'DROP', relation, format('DROP VIEW changemgmt.%I CASCADE', relation), '-
 CREATE TEMP TABLE counted (relation text);
 INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
 	'role_duty', 'configuration_item', 'ci_dependency', 'change_window', 'business_calendar', 'business_hours', 'holiday', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
-	'change_check', 'change_comment', 'change_link', 'site_requirement', 'change_waiver', 'approval_vote', 'incident',
+	'change_check', 'change_comment', 'change_link', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'incident',
 	'incident_cause']) AS name;
 -- forward: what setval does stays
 INSERT INTO matrix (kind, subject, statement, cells)
@@ -441,6 +445,9 @@ FROM unnest('{lead,lead2}'::text[] || ARRAY(SELECT login FROM login WHERE duty <
 SELECT changemgmt.add_ci('disk'), changemgmt.add_ci('db', version => '1'), changemgmt.add_ci('web', depends_on => '{db}') \g /dev/null
 SELECT changemgmt.declare_blackout('old', starts_at => '2001-01-01', ends_at => '2001-01-02') \g /dev/null
 SELECT changemgmt.create_business_calendar('works', 'Europe/Berlin'), changemgmt.add_holiday('works', '2026-12-25') \g /dev/null
+SET LOCAL changemgmt.actor = 'bob';
+SELECT changemgmt.delegate_approval('lead2', now(), now() + interval '1 day') \g /dev/null
+RESET changemgmt.actor;
 SELECT changemgmt.publish_model('walk', '{"base": "normal", "validations": []}') \g /dev/null
 INSERT INTO changemgmt.board (name) VALUES ('steering');
 INSERT INTO changemgmt.team_member (team_id, person_id) VALUES (changemgmt.team_id('dba'), changemgmt.person_id('ada'));

@@ -102,6 +102,7 @@ my %verbs = (
 	declare_blackout    => "'feast', starts_at => '2001-01-01', ends_at => '2001-01-02'",
 	declare_emergency   => "'down', 'INC-here', 'exec', 'production_down', 'what', 'otto', ARRAY['db']",
 	defer               => "{awaiting_approval}, 'no'",
+	delegate_approval   => "'ann', now(), now() + interval '1 day'",
 	edit_change         => q({draft}, '{"title": "here"}'),
 	fail                => "{in_progress}, 'why', 'how'",
 	hold                => "{draft}, 'no'",
@@ -127,6 +128,7 @@ my %verbs = (
 	resume_work         => "{verifying}, 'more'",
 	retire_model        => "'quick'",
 	revise              => '{planned}',
+	revoke_delegation   => '1',
 	roll_back           => "{in_progress}, 'why', 'testing'",
 	schedule            => '{approved}',
 	set_business_hours  => "'works', 'MO-FR'",
@@ -137,6 +139,7 @@ my %verbs = (
 	submit              => '{planned}',
 	triage              => "{draft}, 'mona', 'otto'",
 	unlink_change       => '(SELECT max(id) FROM changemgmt.change_link)',
+	vote_for            => "{awaiting_approval}, 'ann', 'approved'",
 	waive               => "{planned}, 'notice', 'agreed'",
 );
 my @verbs = map { s/^changemgmt\.//r =~ s/\(.*//r } TestChanges::functions($s, 'postgres', 'manager', 'viewer');
