@@ -112,6 +112,11 @@ static const PartColumn part_columns[] = {
 	{"change_waiver", "reason", FIELD_PROGRESS},
 	{"change_waiver", "waived_by_id", FIELD_ENGINE},
 	{"change_waiver", "waived_at", FIELD_ENGINE},
+	{"template_proposal", "id", FIELD_ENGINE},
+	{"template_proposal", "change_id", FIELD_ENGINE},
+	{"template_proposal", "key", FIELD_PLAN},
+	{"template_proposal", "definition", FIELD_PLAN},
+	{"template_proposal", "proposed_from_change_id", FIELD_PLAN},
 };
 
 static CachedTable change_table = {.relation = "change"};

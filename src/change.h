@@ -252,7 +252,7 @@ typedef struct SealedPart
 	SealedOnly	only[2];
 } SealedPart;
 
-#define SEALED_PART_COUNT 5
+#define SEALED_PART_COUNT 6
 extern const SealedPart sealed_parts[SEALED_PART_COUNT];
 
 /*

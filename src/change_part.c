@@ -69,7 +69,8 @@ part_table(Relation rel)
 		[PART_CHECK] = "change_check",
 		[PART_COMMENT] = "change_comment",
 		[PART_LINK] = "change_link",
-		[PART_WAIVER] = "change_waiver"
+		[PART_WAIVER] = "change_waiver",
+		[PART_PROPOSAL] = "template_proposal"
 	};
 
 	for (size_t i = 0; i < lengthof(names); i++)

@@ -24,6 +24,7 @@ typedef enum PartTable
 	PART_COMMENT,
 	PART_LINK,
 	PART_WAIVER,
+	PART_PROPOSAL,
 	PART_OTHER					/* parts of later rooms: never plan */
 } PartTable;
 

@@ -104,6 +104,8 @@ part_check_values(PartTable table, HeapTuple tuple, Relation rel)
 		{PART_LINK, "relation", true},
 		{PART_WAIVER, "requirement", true},
 		{PART_WAIVER, "reason", true},
+		{PART_PROPOSAL, "key", true},
+		{PART_PROPOSAL, "definition", false},
 	};
 	static KeptPlan exists = {
 		"SELECT FROM changemgmt.change WHERE id OPERATOR(pg_catalog.=) $1",
@@ -177,6 +179,7 @@ row_is_plan(PartTable table, HeapTuple tuple, TupleDesc desc)
 	{
 		case PART_ITEM:
 		case PART_RISK:
+		case PART_PROPOSAL:
 			return true;
 		case PART_TASK:
 			return !part_true(tuple, desc, "is_condition") &&
@@ -206,6 +209,7 @@ part_edit_is_plan(PartTable table, const PartEdit *edit, TupleDesc desc)
 		[PART_COMMENT] = {NULL},
 		[PART_LINK] = {"relation", "target_change_id", "target", NULL},
 		[PART_WAIVER] = {NULL},
+		[PART_PROPOSAL] = {"key", "definition", "proposed_from_change_id", NULL},
 		[PART_OTHER] = {NULL},
 	};
 

@@ -36,6 +36,7 @@
 #define LINK_CONTENT "relation, target_change_id, target"
 #define RISK_CONTENT "description, likelihood, impact, mitigation"
 #define TASK_CONTENT "phase, position, title, description, object_kind, object_name"
+#define PROPOSAL_CONTENT "key, definition, proposed_from_change_id"
 
 /* The same, for rows as the ledger recorded them. */
 const SealedPart sealed_parts[SEALED_PART_COUNT] = {
@@ -45,39 +46,53 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 	{"change_risk", RISK_CONTENT, {{NULL, false, NULL}}},
 	{"change_task", TASK_CONTENT, {{"is_condition", false, NULL},
 	{"phase", false, "follow_up"}}},
+	{"template_proposal", PROPOSAL_CONTENT, {{NULL, false, NULL}}},
 };
 
+#define PLAN_PARTS(more) \
+	"SELECT part, content FROM (" \
+	" SELECT 'change_check' AS part, pg_catalog.jsonb_build_array(" \
+	CHECK_CONTENT ")::pg_catalog.text AS content" \
+	" FROM changemgmt.change_check" \
+	" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned" \
+	" UNION ALL" \
+	" SELECT 'change_item', pg_catalog.jsonb_build_array(" \
+	ITEM_CONTENT ")::pg_catalog.text" \
+	" FROM changemgmt.change_item" \
+	" WHERE change_id OPERATOR(pg_catalog.=) $1" \
+	" UNION ALL" \
+	" SELECT 'change_link', pg_catalog.jsonb_build_array(" \
+	LINK_CONTENT ")::pg_catalog.text" \
+	" FROM changemgmt.change_link" \
+	" WHERE change_id OPERATOR(pg_catalog.=) $1" \
+	" AND relation OPERATOR(pg_catalog.=) 'depends_on'" \
+	" UNION ALL" \
+	" SELECT 'change_risk', pg_catalog.jsonb_build_array(" \
+	RISK_CONTENT ")::pg_catalog.text" \
+	" FROM changemgmt.change_risk" \
+	" WHERE change_id OPERATOR(pg_catalog.=) $1" \
+	" UNION ALL" \
+	" SELECT 'change_task', pg_catalog.jsonb_build_array(" \
+	TASK_CONTENT ")::pg_catalog.text" \
+	" FROM changemgmt.change_task" \
+	" WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition" \
+	" AND phase OPERATOR(pg_catalog.<>) 'follow_up'" \
+	more \
+	") AS parts" \
+	" ORDER BY part COLLATE pg_catalog.\"C\", content COLLATE pg_catalog.\"C\""
+
 static KeptPlan plan_parts = {
-	"SELECT part, content FROM ("
-	" SELECT 'change_check' AS part, pg_catalog.jsonb_build_array("
-	CHECK_CONTENT ")::pg_catalog.text AS content"
-	" FROM changemgmt.change_check"
-	" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned"
-	" UNION ALL"
-	" SELECT 'change_item', pg_catalog.jsonb_build_array("
-	ITEM_CONTENT ")::pg_catalog.text"
-	" FROM changemgmt.change_item"
-	" WHERE change_id OPERATOR(pg_catalog.=) $1"
-	" UNION ALL"
-	" SELECT 'change_link', pg_catalog.jsonb_build_array("
-	LINK_CONTENT ")::pg_catalog.text"
-	" FROM changemgmt.change_link"
-	" WHERE change_id OPERATOR(pg_catalog.=) $1"
-	" AND relation OPERATOR(pg_catalog.=) 'depends_on'"
-	" UNION ALL"
-	" SELECT 'change_risk', pg_catalog.jsonb_build_array("
-	RISK_CONTENT ")::pg_catalog.text"
-	" FROM changemgmt.change_risk"
-	" WHERE change_id OPERATOR(pg_catalog.=) $1"
-	" UNION ALL"
-	" SELECT 'change_task', pg_catalog.jsonb_build_array("
-	TASK_CONTENT ")::pg_catalog.text"
-	" FROM changemgmt.change_task"
-	" WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition"
-	" AND phase OPERATOR(pg_catalog.<>) 'follow_up'"
-	") AS parts"
-	" ORDER BY part COLLATE pg_catalog.\"C\", content COLLATE pg_catalog.\"C\"",
+	PLAN_PARTS(" UNION ALL"
+			   " SELECT 'template_proposal', pg_catalog.jsonb_build_array("
+			   PROPOSAL_CONTENT ")::pg_catalog.text"
+			   " FROM changemgmt.template_proposal"
+			   " WHERE change_id OPERATOR(pg_catalog.=) $1"),
 	1, {INT8OID}, NULL
+};
+
+/* with the tables of 1.0 */
+static KeptPlan plan_parts_before = {
+	PLAN_PARTS(""), 1, {INT8OID}, NULL
 };
 
 static bool
@@ -130,6 +145,7 @@ seal(const ChangeRow *row, const ChangeModel *model, bool to_query,
 	static bool sorted = false;
 	StringInfoData buf;
 	Datum		argument = row->value[CH_id];
+	KeptPlan   *plan;
 
 	if (!sorted)
 	{
@@ -155,10 +171,12 @@ seal(const ChangeRow *row, const ChangeModel *model, bool to_query,
 		canonical_append_value(&buf, type, row->value[column], false);
 	}
 
+	plan = relation_exists("template_proposal") ? &plan_parts :
+		&plan_parts_before;
 	if (to_query)
-		kept_plan_read(&plan_parts, &argument, NULL, 0);
+		kept_plan_read(plan, &argument, NULL, 0);
 	else
-		kept_plan_execute(&plan_parts, &argument, NULL, 0);
+		kept_plan_execute(plan, &argument, NULL, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		char	   *part = SPI_getvalue(SPI_tuptable->vals[i],
@@ -250,5 +268,8 @@ seal_lists_check(const ChangeModel *model)
 			if (strcmp(always_sealed[i], name) == 0)
 				list_wrong(model, "not_sealed", name,
 						   "says who has to approve, and stays sealed");
+		if (strcmp(name, "template_proposal") == 0)
+			list_wrong(model, "not_sealed", name,
+					   "is what is approved, and stays sealed");
 	}
 }

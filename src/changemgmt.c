@@ -21,6 +21,7 @@
 #include "model.h"
 #include "person.h"
 #include "spi.h"
+#include "template.h"
 
 PG_MODULE_MAGIC_EXT(.name = "changemgmt", .version = CHANGEMGMT_VERSION);
 
@@ -38,6 +39,7 @@ _PG_init(void)
 		lifecycle_init,
 		approval_init,
 		incident_init,
+		template_init,
 		doctor_init,
 	};
 	static int	done = 0;

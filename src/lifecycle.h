@@ -113,6 +113,16 @@ extern void lifecycle_open(ChangeRow *row, FunctionCallInfo fcinfo,
 /* Take a step that needs at most a reason (which may be NULL). */
 extern void lifecycle_take(ChangeRow *row, Verb verb, const char *reason);
 
+/* create_change_from(), the verb: makes a change of a document. */
+extern Datum create_change_from(PG_FUNCTION_ARGS);
+/* RFC 7396: what patch makes of target (NULL for nothing there); both objects. */
+extern Jsonb *merge_patch(Jsonb *target, Jsonb *patch);
+/*
+ * MC008 for what a model can not seal, and for a plan that no change could
+ * have.  Needs an SPI connection.
+ */
+extern void model_content_check(const char *key, Jsonb *definition);
+
 extern void lifecycle_init(void);
 
 #endif							/* CHANGEMGMT_LIFECYCLE_H */

@@ -178,7 +178,7 @@ check_object(Jsonb *document)
 #define MAX_PATCH_DEPTH 100
 
 static Jsonb *
-merge_patch(Jsonb *target, Jsonb *patch, int depth)
+merge_patch_at(Jsonb *target, Jsonb *patch, int depth)
 {
 	JsonbParseState *state = NULL;
 	JsonbIterator *it;
@@ -225,14 +225,21 @@ merge_patch(Jsonb *target, Jsonb *patch, int depth)
 												 &ours) != NULL &&
 					ours.type == jbvBinary)
 					inner = JsonbValueToJsonb(&ours);
-				JsonbToJsonbValue(merge_patch(inner, JsonbValueToJsonb(&value),
-											  depth + 1),
+				JsonbToJsonbValue(merge_patch_at(inner,
+												 JsonbValueToJsonb(&value),
+												 depth + 1),
 								  &value);
 			}
 			jsonb_push_value(&state, key, &value);
 		}
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+Jsonb *
+merge_patch(Jsonb *target, Jsonb *patch)
+{
+	return merge_patch_at(target, patch, 1);
 }
 
 /*
@@ -304,7 +311,7 @@ document_columns(Jsonb *document, bool creation, Jsonb *attributes)
 			/* a patch drops nulls; what is created is stored as it came */
 			if (!creation)
 				JsonbToJsonbValue(merge_patch(attributes,
-											  JsonbValueToJsonb(&value), 1),
+											  JsonbValueToJsonb(&value)),
 								  &value);
 		}
 		if (column >= 0 &&
@@ -785,13 +792,8 @@ copy_change(PG_FUNCTION_ARGS)
 	return result;
 }
 
-/*
- * AFTER trigger of site_model: what a model seals can be sealed, and what a
- * template fills in can be filled in.
- * A published version never changes, so the mistake must show here.
- */
-Datum
-template_check(PG_FUNCTION_ARGS)
+void
+model_content_check(const char *key, Jsonb *definition)
 {
 	static KeptPlan possible = {
 		"SELECT changemgmt.change_is_possible("
@@ -801,33 +803,16 @@ template_check(PG_FUNCTION_ARGS)
 	static const char *const own[] = {
 		"model", "template", "source", "source_key"
 	};
-	TriggerData *trigdata = trigger_data(fcinfo, "template_check",
-										 FOR_ROW | AT_AFTER, "site_model");
-	TupleDesc	desc;
-	Jsonb	   *definition;
 	Jsonb	   *plan;
 	JsonbValue	value;
 	JsonbParseState *state = NULL;
 	const ChangeModel *model;
 	Datum		argument;
-	bool		isnull;
 
-	if (ledger_is_history(trigdata))
-		return PointerGetDatum(NULL);
-	desc = RelationGetDescr(trigdata->tg_relation);
-	definition = DatumGetJsonbP(SPI_getbinval(trigdata->tg_trigtuple, desc,
-											  SPI_fnumber(desc, "definition"),
-											  &isnull));
-	SPI_connect();
-	model = site_model_read(SPI_getvalue(trigdata->tg_trigtuple, desc,
-										 SPI_fnumber(desc, "key")), 1,
-							definition);
+	model = site_model_read(key, 1, definition);
 	seal_lists_check(model);
 	if (!document_has(definition, "plan", &value))
-	{
-		SPI_finish();
-		return PointerGetDatum(NULL);
-	}
+		return;
 	plan = JsonbValueToJsonb(&value);
 	for (size_t i = 0; i < lengthof(own); i++)
 		if (document_has(plan, own[i], &value))
@@ -848,6 +833,31 @@ template_check(PG_FUNCTION_ARGS)
 								   JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL))),
 								   JsonbPGetDatum(plan));
 	kept_plan_execute_input(&possible, &argument, NULL, 1);
+}
+
+/*
+ * AFTER trigger of site_model: what a model seals can be sealed, and what a
+ * template fills in can be filled in.
+ * A published version never changes, so the mistake must show here.
+ */
+Datum
+template_check(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = trigger_data(fcinfo, "template_check",
+										 FOR_ROW | AT_AFTER, "site_model");
+	TupleDesc	desc;
+	bool		isnull;
+	Datum		definition;
+
+	if (ledger_is_history(trigdata))
+		return PointerGetDatum(NULL);
+	desc = RelationGetDescr(trigdata->tg_relation);
+	definition = SPI_getbinval(trigdata->tg_trigtuple, desc,
+							   SPI_fnumber(desc, "definition"), &isnull);
+	SPI_connect();
+	model_content_check(SPI_getvalue(trigdata->tg_trigtuple, desc,
+									 SPI_fnumber(desc, "key")),
+						DatumGetJsonbP(definition));
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

@@ -47,6 +47,8 @@ static const char *check_time_zone(const char *value);
 static const char *check_number_prefix(const char *value);
 static const char *check_number_width(const char *value);
 static const char *check_model_key(const char *value);
+static const char *check_share(const char *value);
+static const char *check_count(const char *value);
 
 /* Append only: a dump of a site's settings must load into any later version. */
 static const Setting settings[] = {
@@ -69,6 +71,21 @@ static const Setting settings[] = {
 		"default_model", "normal",
 		"Key of the model of a change for which none was named.",
 		check_model_key
+	},
+	{
+		"template_failure_limit", "0.05",
+		"A template whose failure rate lies above this, by the lower bound of its 95 % interval, is no longer pre-approved.",
+		check_share
+	},
+	{
+		"standard_candidate_minimum", "20",
+		"How many executed changes of a year make a pattern a candidate for a template.",
+		check_count
+	},
+	{
+		"standard_candidate_limit", "0.15",
+		"What the failure rate of such a pattern may be at most, by the upper bound of its 95 % interval.",
+		check_share
 	},
 };
 
@@ -145,6 +162,33 @@ check_model_key(const char *value)
 		strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") == length)
 		return NULL;
 	return "It takes the key of a model; the view model lists them.";
+}
+
+static const char *
+check_share(const char *value)
+{
+	size_t		length = strlen(value);
+	const char *point = strchr(value, '.');
+
+	/* digits, with at most one point among them */
+	if (length >= 1 && length <= 10 && value[0] >= '0' && value[0] <= '9' &&
+		value[length - 1] != '.' &&
+		strspn(value, "0123456789.") == length &&
+		(point == NULL || strchr(point + 1, '.') == NULL) &&
+		strtod(value, NULL) <= 1)
+		return NULL;
+	return "It takes a share from 0 to 1, such as 0.05.";
+}
+
+static const char *
+check_count(const char *value)
+{
+	size_t		length = strlen(value);
+
+	if (length >= 1 && length <= 9 && value[0] != '0' &&
+		strspn(value, "0123456789") == length)
+		return NULL;
+	return "It takes a whole number from 1 to 999999999.";
 }
 
 /* Position of a key in settings[]; -1 where unknown. */

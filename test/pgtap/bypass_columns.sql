@@ -66,6 +66,7 @@ BEGIN
 	PERFORM changemgmt.add_comment(c, 'said');
 	PERFORM changemgmt.link_change(c, 'depends_on', other);
 	PERFORM changemgmt.link_change(c, 'ticket', target => 'T');
+	INSERT INTO changemgmt.template_proposal (change_id, key, definition) VALUES (c, 'standing', '{"base": "standard", "plan": {}}');
 	PERFORM pg_temp.act('lead');
 	PERFORM changemgmt.waive(c, 'notice', 'agreed');
 	INSERT INTO changemgmt.change_task (change_id, phase, title, is_condition)
@@ -301,6 +302,10 @@ SELECT 'change_link', w, c, v, 'ok', 'ok', 'ok', 'ok', 'ok', 'MC006', '{}' FROM 
 SELECT pg_temp.plan('change_link', 'relation = ''ticket''', ARRAY['relation ''depends_on''']),
 	pg_temp.always('change_link', 'relation = ''ticket''', 'MC008', ARRAY['target_change_id ' || :elsewhere]),
 	pg_temp.always('change_link', 'relation = ''ticket''', 'MC005|MC006', ARRAY['id 1000000', 'change_id ' || :elsewhere]) \g /dev/null
+-- a template is proposed as a plan is made
+SELECT pg_temp.always('template_proposal', 'true', 'MC005', '{id 1000000}'),
+	pg_temp.plan('template_proposal', 'true', ARRAY['change_id ' || :elsewhere, 'key ''walked''',
+		'definition ''{"base": "lean_standard", "plan": {}}''::jsonb', 'proposed_from_change_id ' || :elsewhere]) \g /dev/null
 -- a waiver is the manager's who gave it
 SELECT pg_temp.always('change_waiver', 'true', 'MC003|MC005', ARRAY['id 1000000', 'change_id ' || :elsewhere, 'requirement ''quorum''',
 		'reason ''walked''', 'waived_by_id changemgmt.person_id(''regress_walker'')', 'waived_at now()']) \g /dev/null
@@ -315,7 +320,7 @@ VALUES ('approval_vote', 'change_id', :'elsewhere', 'MC001|MC005', 'MC001|MC005'
 
 SELECT set_eq($$SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 	WHERE c.oid IN (SELECT conrelid FROM pg_constraint WHERE confrelid = 'changemgmt.change'::regclass
-			AND connamespace = 'changemgmt'::regnamespace AND conname LIKE '%\_change\_id\_fkey' AND conrelid <> 'changemgmt.incident_cause'::regclass)
+			AND connamespace = 'changemgmt'::regnamespace AND conname LIKE '%\_change\_id\_fkey' AND conrelid NOT IN ('changemgmt.incident_cause'::regclass, 'changemgmt.site_model'::regclass))
 		AND a.attnum > 0 AND NOT a.attisdropped$$,
 	$$SELECT relation, column_name FROM expected WHERE relation <> 'change'$$, 'it is said of every column of every part what may become of it');
 
@@ -465,6 +470,8 @@ INSERT INTO put VALUES
 	('change_link', jsonb_build_object('relation', 'depends_on', 'target_change_id', :elsewhere), 'relation', 'ok', 'ok', 'MC005', 'MC005', 'MC005'),
 	('change_link', '{"relation": "ticket", "target": "put"}', 'target', 'ok', 'ok', 'ok', 'ok', 'ok'),
 	('change_waiver', '{"requirement": "notice", "reason": "put"}', 'requirement', 'MC003', 'MC003', 'MC003', 'MC003', 'MC003'),
+	-- each of them proposes one
+	('template_proposal', '{"key": "other", "definition": {"base": "standard", "plan": {}}}', 'key', '23505', '23505', '23505', '23505', '23505'),
 	('approval_vote', '{"decision": "approved"}', 'decision', 'MC001', 'MC001', 'MC001', 'MC001', 'MC001');
 SELECT set_eq('SELECT DISTINCT relation FROM put', $$SELECT DISTINCT relation FROM expected WHERE relation <> 'change'$$,
 	'every part is put into changes of every status');
@@ -530,7 +537,7 @@ FROM unnest(ARRAY[
 -- a published model stays as it is; a requirement runs as who registered it
 INSERT INTO ground VALUES ('site_model', 'key', '''walked''', 'MC006'), ('site_model', 'version', '77', 'MC006'),
 	('site_model', 'definition', '''{"base": "major"}''::jsonb', 'MC006'), ('site_model', 'published_by', '''walked''', 'MC006'),
-	('site_model', 'published_at', 'timestamptz ''2020-01-01''', 'MC006'),
+	('site_model', 'published_at', 'timestamptz ''2020-01-01''', 'MC006'), ('site_model', 'approved_by_change_id', '1', 'MC006'),
 	('change_window', 'recurrence', '''DTSTART:20260106T020000Z DURATION:PT2H''::changemgmt.recurrence', 'MC008'),
 	('change_window', 'declared_at', 'timestamptz ''2020-01-01''', 'nothing'), ('change_window', 'declared_by', '''walked''', 'nothing'),
 	('site_setting', 'key', '''walked''', 'MC008'), ('site_requirement', 'registered_by', '''regress_walker''', 'MC00\d|nothing|stamped');

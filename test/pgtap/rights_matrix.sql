@@ -110,6 +110,7 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('shipped_tables', 'changemgmt.shipped_tables()'),
 	('shipped_triggers', 'changemgmt.shipped_triggers()'),
 	('team_id', 'changemgmt.team_id(''dba'')'),
+	('template_record', 'changemgmt.template_record(''walk'', 1)'),
 	('verify_ledger', 'changemgmt.verify_ledger(''change'', {draft})'),
 	('verify_checkpoint', 'changemgmt.verify_checkpoint(root) FROM (VALUES (''{root}'')) AS v (root)'),
 	('change_as_of', 'changemgmt.change_as_of({voted})'),
@@ -127,6 +128,8 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('create_change_from', 'create_change_from(''{"title": "new"}'')',   '- - ok ok - ok ok ok'),
 	('copy_change', 'copy_change({closed})',                             '- - ok ok - ok ok ok'),
 	('edit_change', 'edit_change({draft}, ''{"title": "other"}'')',      '- - ok ok - ok ok ok'),
+	('edit_template', 'edit_template({draft}, ''{"title": "other"}'')',  '- - ok ok - ok ok ok'),
+	('propose_template', 'propose_template({closed}, ''ours'')',         '- - ok ok - ok ok ok'),
 	('add_item', 'add_item({draft}, ''web'')',                           '- - ok ok - ok ok ok'),
 	('add_risk', 'add_risk({draft}, ''fire'', ''low'', ''low'')',        '- - ok ok - ok ok ok'),
 	('add_task', 'add_task({draft}, ''more'')',                          '- - ok ok - ok ok ok'),
@@ -149,6 +152,7 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('schedule', 'schedule({approved})',                                 '- - - ok - ok ok ok'),
 	('reschedule', 'reschedule({scheduled}, now(), now() + interval ''2 days'')', '- - - ok - ok ok ok'),
 	('start', 'start({scheduled})',                                      '- - - ok - ok ok ok'),
+	('publish_template', 'publish_template({approved})',                 '- - - ok - ok ok ok'),
 	('complete_task', 'complete_task({open_task})',                      '- - - ok - ok ok ok'),
 	('skip_task', 'skip_task({open_task}, ''no need'')',                 '- - - ok - ok ok ok'),
 	('complete', 'complete({done})',                                     '- - - ok - ok ok ok'),
@@ -212,7 +216,7 @@ INSERT INTO matrix (subject, statement, cells) VALUES
 INSERT INTO matrix (subject, statement, cells)
 SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM unnest(ARRAY[
 	'cache_invalidate', 'business_calendar_check', 'site_setting_check', 'ledger_guard', 'load_record', 'ledger_record', 'truncate_guard', 'model_guard',
-	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'site_requirement_check',
+	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'template_judge', 'proposal_judge', 'site_requirement_check',
 	'waiver_judge', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge']) AS name;
 -- the policies of the tables call it, for whoever reads
 INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok'),
@@ -268,6 +272,8 @@ INSERT INTO written VALUES
 	('approval_vote', 'change_id, round, person_id, decision, plan_revision, seal',
 		'{awaiting_approval}, 1, changemgmt.person_id(''regress_owner''), ''approved'', 1, sha256('''')', 'MC003', 'decision = ''rejected'' WHERE change_id = {voted}', 'MC003', 'change_id = {voted}', 'MC003'),
 	('approval_delegation', 'to_person_id, valid_until', 'changemgmt.person_id(''bob''), now() + interval ''1 day''', 'ok', 'reason = ''theirs''', 'MC006', 'true', 'MC006'),
+	('template_proposal', 'change_id, key, definition', '{bare}, ''ours'', ''{"base": "standard", "plan": {}}''', 'ok',
+		'key = ''theirs'' WHERE change_id = {draft}', 'ok', 'change_id = {draft}', 'ok'),
 	('incident', 'reference', '''INC-2''', 'ok', 'title = ''theirs''', 'ok', 'true', '23503'),
 	('incident_cause', 'incident_id, change_id', 'changemgmt.incident_id(''INC-1''), {planned}', 'ok', 'status = ''confirmed''', 'ok', 'true', 'ok');
 INSERT INTO matrix (kind, subject, statement, cells)
@@ -307,6 +313,8 @@ INSERT INTO seen VALUES
 	('model', '- ok ok ok ok ok ok ok', 'key', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('requirement', '- ok ok ok ok ok ok ok', 'name', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('request_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('template', '- ok ok ok ok ok ok ok', 'key', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('standard_candidate', '- ok ok ok ok ok ok ok', 'pattern', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('cab_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('approval_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_schedule', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
@@ -331,7 +339,7 @@ SELECT 'DROP', relation, format('DROP VIEW changemgmt.%I CASCADE', relation), '-
 CREATE TEMP TABLE counted (relation text);
 INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
 	'role_duty', 'configuration_item', 'ci_dependency', 'change_window', 'business_calendar', 'business_hours', 'holiday', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
-	'change_check', 'change_comment', 'change_link', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'incident',
+	'change_check', 'change_comment', 'change_link', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'template_proposal', 'incident',
 	'incident_cause']) AS name;
 -- forward: what setval does stays
 INSERT INTO matrix (kind, subject, statement, cells)
@@ -474,6 +482,7 @@ BEGIN
 	PERFORM changemgmt.add_risk(c, 'r', 'low', 'low');
 	PERFORM changemgmt.add_comment(c, 'said');
 	PERFORM changemgmt.link_change(c, 'ticket', target => 'T');
+	INSERT INTO changemgmt.template_proposal (change_id, key, definition) VALUES (c, 'standing', '{"base": "standard", "plan": {}}');
 	work := changemgmt.add_task(c, 'work');
 	look := changemgmt.add_check(c, 'look');
 	FOREACH step IN ARRAY string_to_array(way, ' ') LOOP

@@ -1,7 +1,7 @@
 -- Settings (a site's over the shipped), and the code lists.
 
 BEGIN;
-SELECT plan(60);
+SELECT plan(81);
 
 -- Everything that a refusal says, in one line; '' where nothing is refused.
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
@@ -27,7 +27,9 @@ $$;
 SELECT results_eq(
 	$$SELECT key, value FROM changemgmt.setting ORDER BY key$$,
 	$$VALUES ('default_model', 'normal'), ('number_prefix', 'CHG'),
-		('number_width', '7'), ('reporting_time_zone', 'UTC')$$,
+		('number_width', '7'), ('reporting_time_zone', 'UTC'),
+		('standard_candidate_limit', '0.15'), ('standard_candidate_minimum', '20'),
+		('template_failure_limit', '0.05')$$,
 	'the defaults are in force');
 SELECT is_empty('SELECT * FROM changemgmt.site_setting', 'and no row ships');
 SELECT is_empty(
@@ -77,10 +79,10 @@ SELECT results_eq('SELECT value FROM seen', $$VALUES ('7')$$,
 -- refusals
 
 SELECT is(pg_temp.refusal($$SELECT changemgmt.setting_value('colour')$$),
-	'MC008 | setting "colour" does not exist | The settings are: reporting_time_zone, number_prefix, number_width, default_model.',
+	'MC008 | setting "colour" does not exist | The settings are: reporting_time_zone, number_prefix, number_width, default_model, template_failure_limit, standard_candidate_minimum, standard_candidate_limit.',
 	'an unknown key cannot be read');
 SELECT is(pg_temp.refusal($$SELECT changemgmt.set_setting('colour', 'red')$$),
-	'MC008 | setting "colour" does not exist | The settings are: reporting_time_zone, number_prefix, number_width, default_model.',
+	'MC008 | setting "colour" does not exist | The settings are: reporting_time_zone, number_prefix, number_width, default_model, template_failure_limit, standard_candidate_minimum, standard_candidate_limit.',
 	'nor set');
 SELECT throws_ok($$INSERT INTO changemgmt.site_setting VALUES ('colour', 'red')$$,
 	'MC008', 'setting "colour" does not exist', 'a plain INSERT meets the same rule');
@@ -107,6 +109,11 @@ FROM (VALUES
 	('number_width', '4294967303'),
 	('default_model', ''), ('default_model', 'Normal'), ('default_model', '9x'),
 	('default_model', repeat('x', 64)),
+	('template_failure_limit', ''), ('template_failure_limit', '5 %'), ('template_failure_limit', '1.01'),
+	('template_failure_limit', '.'), ('template_failure_limit', '.5'), ('template_failure_limit', '0.'),
+	('template_failure_limit', '0.0.5'), ('template_failure_limit', '-0.1'), ('template_failure_limit', '1e-3'),
+	('template_failure_limit', 'NaN'), ('template_failure_limit', '0,05'), ('standard_candidate_limit', '2'),
+	('standard_candidate_minimum', '0'), ('standard_candidate_minimum', '1.5'), ('standard_candidate_minimum', '1000000000'),
 	('reporting_time_zone', ''), ('reporting_time_zone', 'Europe/Atlantis'),
 	('reporting_time_zone', 'Europe/Berlin2'), ('reporting_time_zone', 'CET'),
 	('reporting_time_zone', '+02:00'), ('reporting_time_zone', repeat('a/', 300))
@@ -118,6 +125,8 @@ FROM (VALUES
 	('number_prefix', 'C'), ('number_prefix', 'Change-abc'),
 	('number_width', '1'), ('number_width', '18'),
 	('default_model', 'lean_normal'),
+	('template_failure_limit', '0'), ('template_failure_limit', '1'), ('template_failure_limit', '0.025'),
+	('standard_candidate_limit', '1.0'), ('standard_candidate_minimum', '1'), ('standard_candidate_minimum', '999999999'),
 	('reporting_time_zone', 'Europe/Berlin'), ('reporting_time_zone', 'america/new_york'),
 	('reporting_time_zone', 'Etc/GMT+5'), ('reporting_time_zone', 'UTC')
 ) AS good (key, value);
@@ -225,7 +234,7 @@ SELECT is(coalesce(string_agg(list, ', '), ''), '', 'meanings are sentences')
 FROM changemgmt.code_list() WHERE description !~ '^[A-Z].*[.]$';
 SELECT is(changemgmt.setting_value('reporting_time_zone'), 'UTC',
 	'after all this the cache holds what was set last');
-SELECT is((SELECT count(*) FROM changemgmt.site_setting), 4::bigint,
+SELECT is((SELECT count(*) FROM changemgmt.site_setting), 7::bigint,
 	'and the table one row a setting');
 
 SELECT finish();

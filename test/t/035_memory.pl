@@ -27,7 +27,7 @@ my $round = <<"EOSQL" . <<'EOSQL';
 COPY public.rates FROM '$rates' (FORMAT binary);
 EOSQL
 TRUNCATE public.rates;
-SELECT public.walk(w) FROM unnest(ARRAY['board', 'back', 'fail', 'abort', 'cancel']) AS w \g /dev/null
+SELECT public.walk(w) FROM unnest(ARRAY['board', 'back', 'fail', 'abort', 'cancel', 'template']) AS w \g /dev/null
 SELECT public.walk('rules') \g /dev/null
 SELECT public.cheap(50) \g /dev/null
 SELECT public.cheap(50) \g /dev/null

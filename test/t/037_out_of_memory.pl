@@ -179,7 +179,7 @@ sub play
 	return;
 }
 
-for my $walk (qw(rules board back fail abort cancel more))
+for my $walk (qw(rules board back fail abort cancel template more))
 {
 	play($walk, \&spread);
 	play($walk, \&every) if $more;

@@ -187,7 +187,8 @@ my @targets = (
 	(map {
 		my ($key, @good) = @$_;
 		[ "set_setting: $key", "SELECT public.use_setting('$key', $text)", \@good, 60 ]
-	} [ 'reporting_time_zone', 'Europe/Berlin', 'UTC', 'America/New_York' ], [ 'number_prefix', 'CHG', 'RFC-' ], [ 'number_width', '5', '18' ], [ 'default_model', 'normal', 'lean_normal' ]),
+	} [ 'reporting_time_zone', 'Europe/Berlin', 'UTC', 'America/New_York' ], [ 'number_prefix', 'CHG', 'RFC-' ], [ 'number_width', '5', '18' ], [ 'default_model', 'normal', 'lean_normal' ],
+	[ 'template_failure_limit', '0.05', '1' ], [ 'standard_candidate_minimum', '20', '1' ], [ 'standard_candidate_limit', '0.15', '0' ]),
 	[ 'set_setting: key', "SELECT public.use_setting($text, '5')", [ 'number_width', 'number_width' ], 60 ],
 	[ 'setting_value', "SELECT changemgmt.setting_value($text) IS NOT NULL", [ 'number_width', 'default_model' ], 60 ],
 	[ 'publish_model', "SELECT public.use_model($text\::jsonb)", [$model, { base => 'normal', approval => $model->{approval}, plan => $model->{plan} }, { base => 'emergency' }, { base => 'latent', late_hours => undef } ], 500, json => 1 ],

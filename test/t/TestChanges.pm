@@ -221,6 +221,21 @@ COPY changemgmt.change (id, title, model, type, status, outcome, requester_id, a
 SELECT public.act('otto');
 SELECT id AS never_mind FROM changemgmt.create_change('never mind') \gset
 DELETE FROM changemgmt.change WHERE id = :never_mind;
+-- a template that was voted on
+DO $$
+DECLARE
+    made bigint;
+    step text;
+BEGIN
+    IF to_regclass('changemgmt.template_proposal') IS NULL THEN RETURN; END IF;
+    EXECUTE $q$SELECT id FROM changemgmt.propose_template((SELECT max(id) FROM changemgmt.change WHERE outcome = 'successful' AND model = 'ours'),
+        'proposed', model => 'ours', owner => 'otto', planned_start => now(), planned_end => now() + interval '1 hour')$q$ INTO made;
+    FOREACH step IN ARRAY '{plan,submit,approve}'::text[] LOOP
+        PERFORM public.step(made, step);
+    END LOOP;
+    PERFORM public.act('ivan');
+    EXECUTE 'SELECT changemgmt.publish_template($1)' USING made;
+END $$;
 EOSQL
 	return;
 }
@@ -369,6 +384,7 @@ my %reads = (
 	'shipped_tables()'                                     => '',
 	'shipped_triggers()'                                   => '',
 	'team_id(text)'                                        => "'dba'",
+	'template_record(text,integer)'                         => "'ours', 1",
 	'verify_checkpoint(text,text,bigint)'                  => "repeat('0', 64)",
 	'verify_ledger(text,bigint)'                           => '',
 	'what_the_board_saw(bigint)'                           => 'c.id',

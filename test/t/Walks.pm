@@ -148,6 +148,20 @@ otto | | SELECT changemgmt.record_unauthorized('walk', 'me', now() - interval '2
 otto | MC002 | SELECT changemgmt.record_unauthorized('walk', NULL, NULL, NULL)
 otto | | SELECT changemgmt.declare_emergency('walk', 'INC1', 'mona', 'production_down')
 otto | MC008 | SELECT changemgmt.declare_emergency('walk', 'INC1', 'mona', 'boredom')
+template:
+otto | | SELECT id FROM changemgmt.propose_template((SELECT max(id) FROM changemgmt.change WHERE model = 'quick'), 'standing', model => 'walked')
+otto | MC008 | SELECT changemgmt.propose_template(-1, 'standing')
+otto | MC008 | SELECT changemgmt.propose_template(NULL, 'nothing')
+otto | MC008 | SELECT changemgmt.propose_template($1, 'standing', model => 'quick')
+otto | MC008 | SELECT changemgmt.edit_template($1, '{"plan": {"colour": "red"}}')
+otto | | SELECT changemgmt.edit_template($1, '{"plan": {"test_plan": "on a copy"}}')
+otto | MC003 | SELECT changemgmt.publish_template($1)
+otto | | SELECT changemgmt.advance($1, 'awaiting_approval')
+ann | | SELECT changemgmt.approve($1)
+ben | | SELECT changemgmt.approve($1)
+otto | | SELECT changemgmt.publish_template($1)
+otto | MC008 | SELECT changemgmt.edit_template($1, '{"title": "another"}'), changemgmt.publish_template($1)
+otto | | SELECT changemgmt.template_record('standing', 1), changemgmt.template_record('quick', 1)
 rules:
 otto | | SELECT changemgmt.ci_id('db')
 otto | | SELECT changemgmt.set_setting('reporting_time_zone', CASE changemgmt.setting_value('reporting_time_zone') WHEN 'UTC' THEN 'Europe/Berlin' ELSE 'UTC' END)
@@ -337,6 +351,8 @@ FROM (VALUES ('walked', 'normal', '{"policy": "board", "board": "cab", "needed":
              ('quick', 'lean_standard', '{"policy": "none"}')) AS v(key, base, approval)
 \$\$;
 SELECT public.publish(0);
+-- the walks fail on purpose
+SELECT changemgmt.set_setting('template_failure_limit', '1');
 
 CREATE TABLE public.step (place int GENERATED ALWAYS AS IDENTITY, walk text, actor text, refusal text, statement text);
 INSERT INTO public.step (walk, actor, refusal, statement) VALUES
@@ -418,7 +434,7 @@ EOSQL
 # 'before our time' came by COPY).
 sub not_whole
 {
-	my @parts = qw(change_item change_risk change_task change_check change_comment change_link change_waiver approval_vote);
+	my @parts = qw(change_item change_risk change_task change_check change_comment change_link change_waiver approval_vote template_proposal);
 	my $rows = join "\nUNION ALL ", map { "SELECT '$_', id FROM changemgmt.$_" . ($_ eq 'change_comment' ? " WHERE body <> 'before our time'" : '') } @parts;
 	my $names = join ', ', map { "'$_'" } @parts;
 	return <<"EOSQL";
