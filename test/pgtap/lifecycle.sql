@@ -450,6 +450,8 @@ FROM (VALUES
 		SELECT set_config('changemgmt.actor', 'anna', true);
 		SELECT changemgmt.submit(%1$s)$$, pg_temp.id('lean_normal planned'), o.editor)) AS r;
 INSERT INTO tested VALUES ('writers_known');
+-- in template.sql
+INSERT INTO tested VALUES ('template_record');
 
 SELECT set_eq('SELECT name FROM changemgmt.requirement_list()', 'SELECT DISTINCT requirement FROM tested',
 	'every requirement that ships is tested here');
@@ -731,7 +733,7 @@ JOIN walked USING (name);
 -- ----------------------------------------------------------------
 
 CREATE TEMP TABLE revisioned AS
-	SELECT p.proname::text AS name, CASE p.proname WHEN 'edit_change' THEN $$, '{}'$$ WHEN 'advance' THEN ', ''closed'''
+	SELECT p.proname::text AS name, CASE p.proname WHEN 'edit_change' THEN $$, '{}'$$ WHEN 'edit_template' THEN $$, '{}'$$ WHEN 'advance' THEN ', ''closed'''
 		WHEN 'vote_for' THEN ', ''mona'', ''approved''' ELSE '' END AS more
 	FROM pg_proc AS p
 	WHERE p.pronamespace = 'changemgmt'::regnamespace AND 'expected_revision' = ANY (p.proargnames);
@@ -934,7 +936,8 @@ SELECT set_eq($$SELECT relation, field FROM changemgmt.field_class() WHERE relat
 	UNION ALL SELECT 'change_risk', unnest('{description,likelihood,impact,mitigation}'::text[])
 	UNION ALL SELECT 'change_task', unnest('{phase,position,title,description,object_kind,object_name}'::text[])
 	UNION ALL SELECT 'change_check', unnest('{kind,stage,title,expected,is_required}'::text[])
-	UNION ALL SELECT 'change_link', unnest('{relation,target_change_id,target}'::text[])$$,
+	UNION ALL SELECT 'change_link', unnest('{relation,target_change_id,target}'::text[])
+	UNION ALL SELECT 'template_proposal', unnest('{key,definition,proposed_from_change_id}'::text[])$$,
 	'and this of the parts');
 SELECT is_empty($$SELECT a.attrelid::regclass, a.attname
 	FROM pg_attribute AS a
