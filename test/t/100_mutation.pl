@@ -127,6 +127,9 @@ sub mutate_json
 # ledger is verified at the end.  also => other classes and codes that the
 # function's argument may bring.
 
+my $ics = join "\r\n", 'BEGIN:VCALENDAR', 'VERSION:2.0', 'BEGIN:VEVENT', 'UID:1', 'DTSTART;VALUE=DATE:20261225', 'DTEND;VALUE=DATE:20261227',
+  'RRULE:FREQ=YEARLY;UNTIL=20351231', 'EXDATE;VALUE=DATE:20271225', 'SUMMARY:Christmas\, bo', ' th days', 'END:VEVENT', 'BEGIN:VEVENT', 'UID:1', 'RECURRENCE-ID;VALUE=DATE:20281225',
+  'DTSTART;TZID=Europe/Berlin:20281224T000000', 'DURATION:P1D', 'RDATE:20290101T000000', 'STATUS:CONFIRMED', 'END:VEVENT', 'END:VCALENDAR', '';
 my $create = {
 	title => 'Upgrade', model => 'lean_normal', description => "two\nlines \xc3\xa4", owner => 'ann', requester => 'ben', team => 'dba',
 	implementer => 'ben', category => 'schema', affects => ['performance'], risk_level => 'low', environment => 'production',
@@ -212,6 +215,12 @@ my @targets = (
 	[ 'change_calendar', "SELECT changemgmt.change_calendar(split_part($text, '..', 1)::timestamptz, split_part($text, '..', 2)::timestamptz) LIKE 'BEGIN:VCALENDAR%END:VCALENDAR__'", [ '2026-07-01..2027-07-01', '2499-12-01..2500-01-01', '-infinity..infinity' ], 80 ],
 	[ 'ics_event', "SELECT count(*) = 0 FROM regexp_split_to_table(changemgmt.ics_event($text, '2026-07-01', '2026-07-01', '2026-07-02', $text, $text, $text, $text, true, 1), E'\\r\\n') AS l WHERE octet_length(l) > 75 OR l ~ '[\\x01-\\x08\\x0a-\\x1f\\x7f]'", [ 'a word', "two\nlines; and, more\\", 'x' x 70 ], 100 ],
 	[ 'add_business_days', "SELECT changemgmt.add_business_days(split_part($text, '..', 1)::timestamptz, split_part($text, '..', 2)::int) IS NOT NULL", [ '2026-07-01..5', '294270-01-01..365', '4713-01-02 BC..-3' ], 80 ],
+	[ 'add_business_days in a calendar', "SELECT changemgmt.add_business_days(split_part($text, '..', 1)::timestamptz, 3, split_part($text, '..', 2)) IS NOT NULL", [ '2026-07-01..office', '294270-01-01..default' ], 60 ],
+	[ 'business_duration', "SELECT changemgmt.business_duration(split_part($text, '..', 1)::timestamptz, split_part($text, '..', 2)::timestamptz, 'office') <= greatest(split_part($text, '..', 2)::timestamptz - split_part($text, '..', 1)::timestamptz, '0')", [ '2026-07-01..2027-01-01', '0001-01-01..0999-01-01', '9000-01-01..8999-01-01' ], 80 ],
+	[ 'set_business_hours', "SELECT changemgmt.set_business_hours('office', $text) IS NOT NULL AND changemgmt.business_days_between('2026-01-05', '2026-01-12', 'office') BETWEEN 0 AND 7", [ 'MO-FR 09:00-12:00,13:00-17:30; SA 10:00-14:00', 'MO,WE,FR 22:00-24:00' ], 200 ],
+	[ 'create_business_calendar', "SELECT changemgmt.create_business_calendar(split_part($text, ',', 1), split_part($text, ',', 2)) > 0 AND changemgmt.business_days_between('2026-01-05', '2026-01-12', split_part($text, ',', 1)) = 5", [ 'mine,Europe/Berlin', 'a_1,UTC' ], 80 ],
+	[ 'add_holiday', "SELECT changemgmt.add_holiday('office', split_part($text, ',', 1)::date, $text) > 0 AND changemgmt.remove_holiday('office', split_part($text, ',', 1)::date)", [ '2026-12-25,x', '4713-01-01 BC', '5874897-12-31' ], 60 ],
+	[ 'import_holidays', "SELECT public.use_holidays($text)", [ $ics, $ics =~ s/\r//gr ], 400 ],
 	[ 'add_person', "SELECT public.use_person($text)", [ 'dora', 'Dora Base' ], 60 ],
 	[ 'person_id', "SELECT changemgmt.person_id($text) > 0", [ 'ann', 'ben' ], 40 ],
 	[ 'add_team', "SELECT changemgmt.add_team($text, 'ann', string_to_array($text, ',')) > 0", ['ann,ben'], 60 ],
@@ -269,6 +278,17 @@ my %extreme = (
 		'{"num": "-1e-16383", "na": ["1e1000", "Infinity"]}', '{"tz": "294276-12-31 23:59:59.999999+00", "ts": "4714-11-24 00:00:00 BC", "d": "5874897-12-31"}' ],
 	'why_not' => [ '', $mb ], 'advance' => [ '', $mb ], 'waive' => [ '', $mb ], 'add_comment' => [ '', ' ', $mb ], 'copy_change' => [ '', $mb ],
 	'add_person' => [ '', $mb ], 'person_id' => [ '', $mb ], 'verify_ledger' => [ '', $mb ], 'confirm_cause' => [ '', $mb, '9223372036854775808' ],
+	'set_business_hours' => [ '', $mb, 'MO,' x 100_000 . 'MO', 'MO 00:00-00:01' . ',00:01-00:02' x 100_000, join('; ', ('MO 00:00-00:01') x 50_000) ],
+	'import_holidays' => [
+		'', $mb, "BEGIN:VCALENDAR\n" x 60_000, "BEGIN:VCALENDAR\n$mb\nEND:VCALENDAR", "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:$mb\nDTSTART;VALUE=DATE:20260101\nEND:VEVENT\nEND:VCALENDAR",
+		"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260101\n" . 'EXDATE;VALUE=DATE:' . join(',', ('20260102') x 100_000) . "\nEND:VEVENT\nEND:VCALENDAR",
+		"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260101\n" . 'RDATE;VALUE=DATE:' . join(',', ('20260102') x 100_000) . "\nEND:VEVENT\nEND:VCALENDAR",
+		"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260101\nSUMMARY:a\n" . " \n" x 500_000 . "END:VEVENT\nEND:VCALENDAR",
+		"BEGIN:VCALENDAR\n" . "BEGIN:VEVENT\nRECURRENCE-ID:20260101\nUID:1\nDTSTART;VALUE=DATE:20260101\nEND:VEVENT\n" x 10_000 . 'END:VCALENDAR',
+		"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260101\nRRULE:FREQ=DAILY;BYDAY=" . join(',', ('MO') x 200_000) . "\nEND:VEVENT\nEND:VCALENDAR",
+		"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260101\nRRULE:" . 'FREQ=DAILY;' x 80_000 . "\nEND:VEVENT\nEND:VCALENDAR",
+		"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART" . ';X=1' x 200_000 . ":20260101\nEND:VEVENT\nEND:VCALENDAR", "BEGIN:VCALENDAR\nEND:VCALENDAR\0",
+	],
 	'actor' => [ '', $mb ], 'publish_model: key' => [ '', $mb ],
 );
 
@@ -285,6 +305,7 @@ SELECT changemgmt.add_team('dba', 'ann', ARRAY['ben']);
 SELECT changemgmt.add_board('cab');
 SELECT changemgmt.add_board_member('cab', 'mona', 'change_manager');
 SELECT changemgmt.add_ci('db'), changemgmt.add_ci('web');
+SELECT changemgmt.create_business_calendar('office', 'Europe/Berlin', 'MO-FR 09:00-17:00');
 SET changemgmt.actor = 'ann';
 SELECT changemgmt.create_change('subject', model => 'normal', attributes => '{"a": {"b": 1}}');
 SELECT changemgmt.confirm_cause('INC-1', 1);
@@ -367,6 +388,14 @@ DECLARE
     person bigint := changemgmt.add_person(login, login);
 BEGIN
     RETURN (SELECT p.login = use_person.login FROM changemgmt.person AS p WHERE id = person) AND changemgmt.person_id(login) = person;
+END $$;
+
+-- What was imported is there, and not imported again.
+CREATE FUNCTION public.use_holidays(ics text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    n integer := changemgmt.import_holidays('office', ics, '2040-01-01');
+BEGIN
+    RETURN n = (SELECT count(*) FROM changemgmt.holiday WHERE day <= '2040-01-01') AND changemgmt.import_holidays('office', ics, '2040-01-01') = 0;
 END $$;
 
 -- A recurrence that was accepted reads back as itself, and happens.
