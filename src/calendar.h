@@ -300,8 +300,21 @@ extern List *window_refusals(const WindowScope *scope, TimestampTz from,
 /* The open parts of [from, to), disjoint, in order. */
 extern Period *window_open(const WindowScope *scope, TimestampTz from,
 						   TimestampTz to, int *n);
-/* The names of the maintenance windows in scope that cover a time; NULL: none */
-extern char *window_names_at(const WindowScope *scope, TimestampTz at);
+
+/* What window_moment() tells of a time. */
+typedef struct WindowMoment
+{
+	List	   *refusals;		/* NIL: it is open */
+	char	   *names;			/* of the maintenance windows that cover it, or
+								 * NULL */
+	TimestampTz until;			/* when that is other; DT_NOEND: not in the next
+								 * WINDOW_HORIZON_DAYS, or not before 2500 */
+} WindowMoment;
+
+#define WINDOW_HORIZON_DAYS 731
+
+extern void window_moment(const WindowScope *scope, TimestampTz at,
+						  WindowMoment *moment);
 /* In words: inside the blackout "x" (reason). */
 extern char *window_refusal_text(const WindowRefusal *refusal);
 

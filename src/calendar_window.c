@@ -22,6 +22,7 @@
 #include "nodes/bitmapset.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 
@@ -329,14 +330,20 @@ id_array(const int64 *ids, int n)
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/* Gives the items what windows ask about: their environments and tags. */
+/*
+ * Gives the items what windows ask about: their environments and tags.  OFFSET
+ * keeps the search to the index, here and below: the planner expects more items
+ * than come, and would read the whole inventory, or the whole graph at each step.
+ */
 static void
 items_read(ScopeItem *items, const WindowScope *scope)
 {
 	static KeptPlan plan = {
-		"SELECT c.id, c.environment, c.tags"
-		" FROM changemgmt.configuration_item AS c"
-		" WHERE c.id OPERATOR(pg_catalog.=) ANY ($1)"
+		"SELECT c.id, c.environment, c.tags FROM pg_catalog.unnest($1) AS i (id)"
+		" CROSS JOIN LATERAL ("
+		"  SELECT c.id, c.environment, c.tags"
+		"  FROM changemgmt.configuration_item AS c"
+		"  WHERE c.id OPERATOR(pg_catalog.=) i.id OFFSET 0) AS c"
 		" ORDER BY c.id",
 		1, {INT8ARRAYOID}, NULL
 	};
@@ -390,9 +397,9 @@ reach_read(const WindowScope *scope, const int64 *named, int n_named, int *n)
 		"WITH RECURSIVE reached (ci, onto) AS ("
 		" SELECT i.ci, i.ci FROM pg_catalog.unnest($1) AS i(ci)"
 		" UNION"
-		" SELECT r.ci, d.depends_on_ci_id FROM reached AS r"
-		" JOIN changemgmt.ci_dependency AS d"
-		" ON d.ci_id OPERATOR(pg_catalog.=) r.onto)"
+		" SELECT r.ci, d.onto FROM reached AS r CROSS JOIN LATERAL ("
+		"  SELECT d.depends_on_ci_id FROM changemgmt.ci_dependency AS d"
+		"  WHERE d.ci_id OPERATOR(pg_catalog.=) r.onto OFFSET 0) AS d (onto))"
 		" SELECT r.ci, r.onto FROM reached AS r"
 		" WHERE r.onto OPERATOR(pg_catalog.=) ANY ($2)",
 		2, {INT8ARRAYOID, INT8ARRAYOID}, NULL
@@ -647,6 +654,54 @@ refuse_outside(WindowCache *cache, const WindowScope *scope, ScopeGroup *group,
 	return result;
 }
 
+static List *
+refuse(WindowCache *cache, const WindowScope *scope, List *groups,
+	   TimestampTz from, TimestampTz to)
+{
+	List	   *result = refuse_blackouts(cache, scope, groups, from, to);
+	ListCell   *lc;
+
+	foreach(lc, groups)
+		result = list_concat(result, refuse_outside(cache, scope, lfirst(lc),
+													from, to));
+	return result;
+}
+
+/* All windows in scope of any of the groups. */
+static Bitmapset *
+groups_windows(List *groups)
+{
+	Bitmapset  *windows = NULL;
+	ListCell   *lc;
+
+	foreach(lc, groups)
+		windows = bms_add_members(windows, ((ScopeGroup *) lfirst(lc))->windows);
+	return windows;
+}
+
+static PeriodList
+open_periods(WindowCache *cache, List *groups, TimestampTz from,
+			 TimestampTz to)
+{
+	PeriodList	closed = {0};
+	Bitmapset  *windows = groups_windows(groups);
+	ListCell   *lc;
+	int			w = -1;
+
+	foreach(lc, groups)
+	{
+		PeriodList	outside = group_outside(cache, lfirst(lc), from, to);
+
+		for (int i = 0; i < outside.n; i++)
+			period_add(&closed, outside.items[i].from, outside.items[i].to);
+	}
+	while ((w = bms_next_member(windows, w)) >= 0)
+		if (cache->windows[w].is_blackout)
+			window_periods(cache, &cache->windows[w], from, to, PG_INT32_MAX,
+						   &closed);
+	return periods_complement(&closed, from, to);
+}
+
 List *
 window_refusals(const WindowScope *scope, TimestampTz from, TimestampTz to)
 {
@@ -656,15 +711,7 @@ window_refusals(const WindowScope *scope, TimestampTz from, TimestampTz to)
 	check_range(from, to);
 	cache = windows_take();
 	if (cache != NULL && cache->n > 0)
-	{
-		List	   *groups = scope_groups(cache, scope);
-		ListCell   *lc;
-
-		result = refuse_blackouts(cache, scope, groups, from, to);
-		foreach(lc, groups)
-			result = list_concat(result, refuse_outside(cache, scope,
-														lfirst(lc), from, to));
-	}
+		result = refuse(cache, scope, scope_groups(cache, scope), from, to);
 	windows_give_back(cache);
 	return result;
 }
@@ -673,66 +720,99 @@ Period *
 window_open(const WindowScope *scope, TimestampTz from, TimestampTz to, int *n)
 {
 	WindowCache *cache;
-	PeriodList	closed = {0};
+	PeriodList	open = {0};
 
 	check_range(from, to);
 	cache = windows_take();
 	if (cache != NULL && cache->n > 0)
-	{
-		Bitmapset  *blackouts = NULL;
-		ListCell   *lc;
-		int			w = -1;
-
-		foreach(lc, scope_groups(cache, scope))
-		{
-			ScopeGroup	   *group = lfirst(lc);
-			PeriodList	outside = group_outside(cache, group, from, to);
-
-			for (int i = 0; i < outside.n; i++)
-				period_add(&closed, outside.items[i].from, outside.items[i].to);
-			blackouts = bms_add_members(blackouts, group->windows);
-		}
-		while ((w = bms_next_member(blackouts, w)) >= 0)
-			if (cache->windows[w].is_blackout)
-				window_periods(cache, &cache->windows[w], from, to,
-							   PG_INT32_MAX, &closed);
-	}
+		open = open_periods(cache, scope_groups(cache, scope), from, to);
+	else
+		period_add(&open, from, to);
 	windows_give_back(cache);
-	closed = periods_complement(&closed, from, to);
-	*n = closed.n;
-	return closed.items;
+	*n = open.n;
+	return open.items;
 }
 
-char *
-window_names_at(const WindowScope *scope, TimestampTz at)
+/* ----------
+ * One moment
+ * ----------
+ */
+
+/* The names of the maintenance windows that cover a time; NULL: none does. */
+static char *
+names_at(WindowCache *cache, List *groups, TimestampTz at)
 {
-	WindowCache *cache;
+	Bitmapset  *windows = groups_windows(groups);
 	StringInfoData names;
+	int			w = -1;
 
 	initStringInfo(&names);
+	while ((w = bms_next_member(windows, w)) >= 0)
+	{
+		PeriodList	periods = {0};
+
+		if (cache->windows[w].is_blackout)
+			continue;
+		window_periods(cache, &cache->windows[w], at, at + 1, 1, &periods);
+		if (periods.n > 0)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+							 cache->windows[w].name);
+	}
+	return names.len > 0 ? names.data : NULL;
+}
+
+/*
+ * The next time at which it is open or closed other than at "at", looked for
+ * in longer and longer stretches; DT_NOEND where none comes before the horizon.
+ */
+static TimestampTz
+state_end(WindowCache *cache, List *groups, TimestampTz at, bool is_open)
+{
+	TimestampTz last = (date2j(RECURRENCE_LAST_YEAR + 1, 1, 1) -
+						POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+	TimestampTz horizon;
+
+	if (at >= END_TIMESTAMP - WINDOW_HORIZON_DAYS * USECS_PER_DAY)
+		return DT_NOEND;
+	horizon = at + WINDOW_HORIZON_DAYS * USECS_PER_DAY;
+
+	/* beyond that year only windows that end are computed */
+	if (at < last)
+		horizon = Min(horizon, last);
+	for (int64 days = 2; at < horizon; days *= 8)
+	{
+		TimestampTz to = Min(horizon, at + days * USECS_PER_DAY);
+		PeriodList	open = open_periods(cache, groups, at, to);
+
+		if (is_open && (open.n == 0 || open.items[0].from > at))
+			return at;
+		if (is_open && open.items[0].to < to)
+			return open.items[0].to;
+		if (!is_open && open.n > 0)
+			return open.items[0].from;
+		at = to;
+	}
+	return DT_NOEND;
+}
+
+void
+window_moment(const WindowScope *scope, TimestampTz at, WindowMoment *moment)
+{
+	WindowCache *cache;
+
+	memset(moment, 0, sizeof(WindowMoment));
+	moment->until = DT_NOEND;
+	check_range(at, at + 1);
 	cache = windows_take();
 	if (cache != NULL && cache->n > 0)
 	{
-		Bitmapset  *windows = NULL;
-		ListCell   *lc;
-		int			w = -1;
+		List	   *groups = scope_groups(cache, scope);
 
-		foreach(lc, scope_groups(cache, scope))
-			windows = bms_add_members(windows, ((ScopeGroup *) lfirst(lc))->windows);
-		while ((w = bms_next_member(windows, w)) >= 0)
-		{
-			PeriodList	periods = {0};
-
-			if (cache->windows[w].is_blackout)
-				continue;
-			window_periods(cache, &cache->windows[w], at, at + 1, 1, &periods);
-			if (periods.n > 0)
-				appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-								 cache->windows[w].name);
-		}
+		moment->refusals = refuse(cache, scope, groups, at, at + 1);
+		moment->names = names_at(cache, groups, at);
+		moment->until = state_end(cache, groups, at, moment->refusals == NIL);
 	}
 	windows_give_back(cache);
-	return names.len > 0 ? names.data : NULL;
 }
 
 char *

@@ -14,7 +14,6 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
 #include "utils/datum.h"
 #include "utils/multirangetypes.h"
 #include "utils/rangetypes.h"
@@ -36,9 +35,6 @@ PG_FUNCTION_INFO_V1(window_id);
 PG_FUNCTION_INFO_V1(window_stamp);
 
 extern Datum ci_id(PG_FUNCTION_ARGS);
-
-/* How far window_state() looks for the end of a state. */
-#define STATE_HORIZON_DAYS	731
 
 /* A model is looked up here, by its key, although its room comes later: a
  * misspelt one would make a blackout of nothing. */
@@ -138,45 +134,6 @@ open_windows(PG_FUNCTION_ARGS)
 	PG_RETURN_MULTIRANGE_P(make_multirange(TSTZMULTIRANGEOID, type, n, ranges));
 }
 
-/*
- * The next time at which what is said of "at" no longer holds, looked for in
- * longer and longer stretches; false where there is none before the horizon.
- */
-static bool
-state_end(const WindowScope *scope, TimestampTz at, bool is_open,
-		  TimestampTz *until)
-{
-	TimestampTz last = (date2j(RECURRENCE_LAST_YEAR + 1, 1, 1) -
-						POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
-	TimestampTz horizon = at + STATE_HORIZON_DAYS * USECS_PER_DAY;
-	TimestampTz from = at;
-
-	/* beyond that year only windows that end are computed */
-	if (at < last)
-		horizon = Min(horizon, last);
-	for (int64 days = 2; from < horizon; days *= 8)
-	{
-		TimestampTz to = Min(horizon, from + days * USECS_PER_DAY);
-		Period	   *open;
-		int			n;
-
-		open = window_open(scope, from, to, &n);
-		if (is_open && (n == 0 || open[0].from > from))
-			*until = from;
-		else if (is_open && open[0].to < to)
-			*until = open[0].to;
-		else if (!is_open && n > 0)
-			*until = open[0].from;
-		else
-		{
-			from = to;
-			continue;
-		}
-		return true;
-	}
-	return false;
-}
-
 /* window_state(ci, at, environment, model, tags) */
 Datum
 window_state(PG_FUNCTION_ARGS)
@@ -187,10 +144,8 @@ window_state(PG_FUNCTION_ARGS)
 	Datum		values[4] = {0};
 	bool		isnull[4] = {true, true, true, true};
 	TimestampTz at;
-	TimestampTz until;
-	List	   *refusals;
+	WindowMoment moment;
 	StringInfoData reason;
-	bool		hard = false;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -204,22 +159,22 @@ window_state(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_MC_INVALID_INPUT),
 				 errmsg("windows cannot be asked about an infinite time")));
 
-	refusals = window_refusals(&scope, at, at + 1);
+	window_moment(&scope, at, &moment);
 	initStringInfo(&reason);
-	if (refusals == NIL)
+	if (moment.refusals == NIL)
 	{
-		char	   *names = window_names_at(&scope, at);
-
-		if (names != NULL)
-			appendStringInfo(&reason, "inside the maintenance windows (%s)", names);
+		if (moment.names != NULL)
+			appendStringInfo(&reason, "inside the maintenance windows (%s)",
+							 moment.names);
 		else
 			appendStringInfoString(&reason, "no maintenance window or blackout says otherwise");
 	}
 	else
 	{
+		bool		hard = false;
 		ListCell   *lc;
 
-		foreach(lc, refusals)
+		foreach(lc, moment.refusals)
 		{
 			appendStringInfo(&reason, "%s%s", reason.len > 0 ? "; " : "",
 							 window_refusal_text(lfirst(lc)));
@@ -228,12 +183,12 @@ window_state(PG_FUNCTION_ARGS)
 		values[1] = BoolGetDatum(hard);
 		isnull[1] = false;
 	}
-	values[0] = BoolGetDatum(refusals == NIL);
+	values[0] = BoolGetDatum(moment.refusals == NIL);
 	values[2] = CStringGetTextDatum(reason.data);
 	isnull[0] = isnull[2] = false;
-	if (state_end(&scope, at, refusals == NIL, &until))
+	if (moment.until != DT_NOEND)
 	{
-		values[3] = TimestampTzGetDatum(until);
+		values[3] = TimestampTzGetDatum(moment.until);
 		isnull[3] = false;
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, isnull)));
@@ -315,7 +270,7 @@ column_value(HeapTuple tuple, TupleDesc desc, const char *column, bool *isnull)
 }
 
 static void
-refuse(const char *message, const char *hint)
+refuse_window(const char *message, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
@@ -336,20 +291,20 @@ window_check(HeapTuple new, TupleDesc desc)
 
 	value = column_value(new, desc, "name", &isnull);
 	if (isnull || VARSIZE_ANY_EXHDR(DatumGetTextPP(value)) == 0)
-		refuse("a window needs a name", "Give it one that no other has.");
+		refuse_window("a window needs a name", "Give it one that no other has.");
 	value = column_value(new, desc, "kind", &isnull);
 	if (!isnull)
 		code_check("window_kind", value, "kind");
 	value = column_value(new, desc, "enforcement", &isnull);
 	if (isnull)
-		refuse("enforcement is missing", "It is one of hard, soft.");
+		refuse_window("enforcement is missing", "It is one of hard, soft.");
 	code_check("window_enforcement", value, "enforcement");
 	value = column_value(new, desc, "environment", &isnull);
 	if (!isnull)
 		code_check("environment", value, "environment");
 	value = column_value(new, desc, "covers_dependents", &isnull);
 	if (isnull)
-		refuse("covers_dependents is missing", "It is true or false.");
+		refuse_window("covers_dependents is missing", "It is true or false.");
 	value = column_value(new, desc, "model", &isnull);
 	if (!isnull)
 		check_model(TextDatumGetCString(value));
@@ -359,7 +314,7 @@ window_check(HeapTuple new, TupleDesc desc)
 		char	   *tag = TextDatumGetCString(value);
 
 		if (tag[0] == '\0' || strpbrk(tag, " \t\n\v\f\rABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-			refuse(psprintf("\"%s\" is not a tag", tag),
+			refuse_window(psprintf("\"%s\" is not a tag", tag),
 				   "A tag is one word in lower case.");
 	}
 
@@ -367,15 +322,15 @@ window_check(HeapTuple new, TupleDesc desc)
 	starts_at = column_value(new, desc, "starts_at", &no_start);
 	ends_at = column_value(new, desc, "ends_at", &no_end);
 	if (no_recurrence ? no_start || no_end : !no_start || !no_end)
-		refuse("a window has either a recurrence or one range",
+		refuse_window("a window has either a recurrence or one range",
 			   "Give a recurrence alone, or starts_at and ends_at.");
 	if (!no_recurrence)
 		return;
 	if (TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(starts_at)))
-		refuse("a window cannot start at infinity",
+		refuse_window("a window cannot start at infinity",
 			   "Only ends_at can be infinity: until further notice.");
 	if (DatumGetTimestampTz(starts_at) >= DatumGetTimestampTz(ends_at))
-		refuse("a window ends after it starts",
+		refuse_window("a window ends after it starts",
 			   "Give an ends_at that is later than starts_at.");
 }
 
