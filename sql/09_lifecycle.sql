@@ -130,7 +130,12 @@ CREATE TABLE changemgmt.change_waiver (
 	requirement text NOT NULL CHECK (requirement <> ''),
 	reason text NOT NULL CHECK (reason <> ''),
 	waived_by_id bigint REFERENCES changemgmt.person,
-	waived_at timestamptz NOT NULL DEFAULT now()
+	waived_at timestamptz NOT NULL DEFAULT now(),
+	planned_start timestamptz,
+	planned_end timestamptz,
+	CONSTRAINT change_waiver_time_check CHECK (
+		(planned_start IS NULL) = (planned_end IS NULL)
+		AND planned_start < planned_end)
 );
 COMMENT ON TABLE changemgmt.change_waiver IS 'Requirements that a manager has waived for a change, where its model allows it. A waiver counts until the change is revised.';
 CREATE INDEX change_waiver_change_id_idx
@@ -139,6 +144,9 @@ COMMENT ON COLUMN changemgmt.change_waiver.requirement IS 'Name of the requireme
 COMMENT ON COLUMN changemgmt.change_waiver.reason IS 'Why it is not needed here.';
 COMMENT ON COLUMN changemgmt.change_waiver.waived_by_id IS 'Who waived it.';
 COMMENT ON COLUMN changemgmt.change_waiver.waived_at IS 'When.';
+COMMENT ON COLUMN changemgmt.change_waiver.planned_start IS
+	'Of in_window, no_blackout and no_conflict: the planned time for which it was given; it counts for no other.';
+COMMENT ON COLUMN changemgmt.change_waiver.planned_end IS 'The end of that time.';
 CREATE TRIGGER zzz_stamp
 	BEFORE INSERT OR UPDATE OR DELETE ON changemgmt.change_waiver
 	FOR EACH ROW EXECUTE FUNCTION changemgmt.part_stamp();
@@ -164,6 +172,14 @@ CREATE TRIGGER truncate_guard
 	BEFORE TRUNCATE ON changemgmt.change_waiver
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
 
+CREATE FUNCTION changemgmt.waiver_stamp() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'waiver_stamp';
+COMMENT ON FUNCTION changemgmt.waiver_stamp() IS
+	'Trigger: fills in the time for which in_window, no_blackout and no_conflict are waived; MC008 where there is none.';
+CREATE TRIGGER zzzz_stamp_waiver
+	BEFORE INSERT OR UPDATE ON changemgmt.change_waiver
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.waiver_stamp();
 CREATE FUNCTION changemgmt.waiver_judge() RETURNS trigger
 	LANGUAGE C VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'waiver_judge';

@@ -1,6 +1,169 @@
--- schedule: bookings, conflicts, and the schedule of change.
+-- schedule: bookings, conflicts, and which times are free; docs/schedule.md.
 
--- The schedule
+-- What follows from changes and their items stands in a table all the same: an
+-- exclusion constraint is what two sessions cannot get past.
+-- since 1.1
+CREATE TABLE changemgmt.booking (
+	change_id bigint NOT NULL REFERENCES changemgmt.change,
+	ci_id bigint NOT NULL REFERENCES changemgmt.configuration_item,
+	period tstzrange NOT NULL,
+	role text NOT NULL CHECK (role IN ('changed', 'affected')),
+	is_exclusive boolean NOT NULL,
+	PRIMARY KEY (change_id, ci_id),
+	CONSTRAINT booking_period_check CHECK (
+		NOT isempty(period) AND isfinite(lower(period)) AND isfinite(upper(period))
+		AND lower_inc(period) AND NOT upper_inc(period)),
+	CONSTRAINT booking_is_exclusive EXCLUDE USING gist (
+		int8range(ci_id, ci_id, '[]') WITH &&, period WITH &&) WHERE (is_exclusive)
+);
+COMMENT ON TABLE changemgmt.booking IS
+	'Which change has which configuration item when: kept by triggers from change and change_item, and written by nobody else.';
+COMMENT ON COLUMN changemgmt.booking.change_id IS 'The change that books, or is under way.';
+COMMENT ON COLUMN changemgmt.booking.ci_id IS 'The item.';
+COMMENT ON COLUMN changemgmt.booking.period IS
+	'The planned time; of a change that books none, from its start on for as long as it is expected to last.';
+COMMENT ON COLUMN changemgmt.booking.role IS 'changed or affected: that of the item in the change.';
+COMMENT ON COLUMN changemgmt.booking.is_exclusive IS
+	'Whether no other such booking of the item can overlap it: an exclusive item that is changed, and not by an emergency.';
+-- since 1.1
+CREATE INDEX booking_ci_id_idx ON changemgmt.booking
+	USING gist (int8range(ci_id, ci_id, '[]'), period);
+-- since 1.1
+CREATE INDEX booking_period_idx ON changemgmt.booking USING gist (period);
+
+CREATE FUNCTION changemgmt.booking_guard() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'booking_guard';
+COMMENT ON FUNCTION changemgmt.booking_guard() IS
+	'Trigger: refuses (MC005) bookings that do not follow from their change.';
+CREATE FUNCTION changemgmt.booking_follow() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'booking_follow';
+COMMENT ON FUNCTION changemgmt.booking_follow() IS
+	'Trigger: brings the bookings of a change to what they have to be; MC007 where an exclusive item is taken.';
+CREATE FUNCTION changemgmt.booking_item() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'booking_item';
+COMMENT ON FUNCTION changemgmt.booking_item() IS
+	'Trigger: the bookings of an item follow its flag is_exclusive; MC007 where two of them overlap.';
+
+CREATE TRIGGER guard
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.booking
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.booking_guard();
+CREATE TRIGGER load_record_before
+	BEFORE INSERT ON changemgmt.booking
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER load_record
+	AFTER INSERT ON changemgmt.booking
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.load_record();
+CREATE TRIGGER truncate_guard
+	BEFORE TRUNCATE ON changemgmt.booking
+	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
+
+-- By its name it fires after "Judge".
+CREATE TRIGGER booking
+	AFTER INSERT OR UPDATE ON changemgmt.change
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.booking_follow();
+CREATE TRIGGER booking
+	AFTER UPDATE ON changemgmt.configuration_item
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.booking_item();
+
+CREATE FUNCTION changemgmt.rebuild_bookings() RETURNS bigint
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'rebuild_bookings';
+COMMENT ON FUNCTION changemgmt.rebuild_bookings() IS
+	'Derives all bookings anew, after changes came in by COPY; returns how many there are. Where they overlap already, the later one is kept and shows as a conflict.';
+
+-- since 1.1
+ALTER TABLE changemgmt.booking ENABLE ROW LEVEL SECURITY;
+-- since 1.1
+CREATE POLICY visible ON changemgmt.booking
+	USING (change_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
+
+SELECT pg_catalog.pg_extension_config_dump('changemgmt.booking', '');
+
+-- Conflicts
+
+CREATE FUNCTION changemgmt.change_conflicts(
+	change_id bigint, OUT other_change_id bigint, OUT other_number text,
+	OUT kind text, OUT ci text, OUT other_ci text, OUT window_name text,
+	OUT severity text, OUT overlap_start timestamptz, OUT overlap_end timestamptz,
+	OUT is_overridden boolean, OUT problem text, OUT resolution text)
+	RETURNS SETOF record
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 2
+	AS 'MODULE_PATHNAME', 'change_conflicts';
+COMMENT ON FUNCTION changemgmt.change_conflicts(bigint) IS
+	'What the time that a change books collides with: other changes, maintenance windows, blackouts. No row where it books none.';
+
+CREATE VIEW changemgmt.change_conflict WITH (security_invoker = true) AS
+	SELECT c.id AS change_id, changemgmt.change_number(c.id) AS number,
+		   k.other_change_id, k.other_number, k.kind, k.ci, k.other_ci,
+		   k.window_name, k.severity, k.overlap_start, k.overlap_end,
+		   k.is_overridden, k.problem, k.resolution
+	FROM changemgmt.change AS c
+	CROSS JOIN LATERAL changemgmt.change_conflicts(c.id) AS k
+	WHERE c.status IN ('awaiting_approval', 'approved', 'scheduled', 'in_progress', 'verifying')
+	  AND (c.scheduled_at IS NOT NULL OR c.actual_start IS NOT NULL);
+COMMENT ON VIEW changemgmt.change_conflict IS
+	'What the booked times of changes collide with, a row for each side of each collision. Of a confidential change only the time shows.';
+COMMENT ON COLUMN changemgmt.change_conflict.change_id IS 'Id of the change.';
+COMMENT ON COLUMN changemgmt.change_conflict.number IS 'Number of the change.';
+COMMENT ON COLUMN changemgmt.change_conflict.other_change_id IS 'Id of the other change; null for windows, and for a confidential change.';
+COMMENT ON COLUMN changemgmt.change_conflict.other_number IS 'Number of the other change.';
+COMMENT ON COLUMN changemgmt.change_conflict.kind IS 'same_ci, dependency, person, release_order, outside_window or inside_blackout.';
+COMMENT ON COLUMN changemgmt.change_conflict.ci IS 'Name of the item that it is about.';
+COMMENT ON COLUMN changemgmt.change_conflict.other_ci IS 'Name of the item of the other change.';
+COMMENT ON COLUMN changemgmt.change_conflict.window_name IS 'The blackout, or the maintenance windows that the time lies outside of.';
+COMMENT ON COLUMN changemgmt.change_conflict.severity IS 'low, medium or high; the setting conflict_severity says from which on it refuses.';
+COMMENT ON COLUMN changemgmt.change_conflict.overlap_start IS 'Beginning of what collides.';
+COMMENT ON COLUMN changemgmt.change_conflict.overlap_end IS 'Its end.';
+COMMENT ON COLUMN changemgmt.change_conflict.is_overridden IS 'Whether a manager has overridden it for this time.';
+COMMENT ON COLUMN changemgmt.change_conflict.problem IS 'The conflict in words.';
+COMMENT ON COLUMN changemgmt.change_conflict.resolution IS 'What would solve it, in words.';
+
+CREATE FUNCTION changemgmt.override_booking(
+	change_id bigint, requirement text, reason text,
+	planned_start timestamptz DEFAULT NULL, planned_end timestamptz DEFAULT NULL)
+	RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	INSERT INTO changemgmt.change_waiver
+		(change_id, requirement, reason, planned_start, planned_end)
+	VALUES (override_booking.change_id, override_booking.requirement,
+			override_booking.reason, override_booking.planned_start,
+			override_booking.planned_end)
+	RETURNING id;
+END;
+COMMENT ON FUNCTION changemgmt.override_booking(bigint, text, text, timestamptz, timestamptz) IS
+	'Overrides in_window, no_blackout or no_conflict for the planned time of a change, or for one to come, by a manager; what is hard or exclusive stays refused. Returns the id of the row in change_waiver. Errors: MC003, MC008.';
+
+-- Free times
+
+CREATE FUNCTION changemgmt.next_windows(
+	ci text, duration interval, after timestamptz DEFAULT now(),
+	"limit" integer DEFAULT 3, conflicts_avoided boolean DEFAULT true,
+	environment text DEFAULT NULL, model text DEFAULT NULL,
+	OUT starts_at timestamptz, OUT ends_at timestamptz, OUT free_until timestamptz)
+	RETURNS SETOF record
+	LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 3
+	AS 'MODULE_PATHNAME', 'next_windows';
+COMMENT ON FUNCTION changemgmt.next_windows(text, interval, timestamptz, integer, boolean, text, text) IS
+	'The next times that would be accepted for a change of an item: inside maintenance windows, outside blackouts and, unless conflicts_avoided is false, clear of other changes; the first of each stretch, and one a day where it is longer. free_until is the end of the stretch. Errors: MC008.';
+
+CREATE FUNCTION changemgmt.suggest_windows(
+	change_id bigint, "limit" integer DEFAULT 3,
+	OUT starts_at timestamptz, OUT ends_at timestamptz, OUT free_until timestamptz)
+	RETURNS SETOF record
+	LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 3
+	AS 'MODULE_PATHNAME', 'suggest_windows';
+COMMENT ON FUNCTION changemgmt.suggest_windows(bigint, integer) IS
+	'The next times that would be accepted for a change: as long as it is planned for, for all its items, after its notice. Errors: MC008.';
+
+-- since 1.1
+SELECT changemgmt.rebuild_bookings();
+
+-- The schedule of change, and its feed
 
 -- What is open is little, whatever the history: the statuses are those of
 -- change_open_idx. Two halves, so that a condition on starts_at becomes one on

@@ -117,6 +117,8 @@ static const PartColumn part_columns[] = {
 	{"template_proposal", "key", FIELD_PLAN},
 	{"template_proposal", "definition", FIELD_PLAN},
 	{"template_proposal", "proposed_from_change_id", FIELD_PLAN},
+	{"change_waiver", "planned_start", FIELD_PROGRESS},
+	{"change_waiver", "planned_end", FIELD_PROGRESS},
 };
 
 static CachedTable change_table = {.relation = "change"};

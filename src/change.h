@@ -223,6 +223,7 @@ typedef struct PartsTouched
 	int64		change_id;
 	Jsonb	   *changed;		/* {table: [{op, old, new}, ...]} */
 	bool		plan;			/* something sealed was touched */
+	bool		items;			/* the table is change_item */
 	bool		done;			/* judged: what comes now is not its doing */
 } PartsTouched;
 

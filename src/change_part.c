@@ -533,6 +533,7 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	touched.change_id = edits->change_id;
 	touched.changed = edits_jsonb(rel, desc, edits, count);
 	touched.plan = false;
+	touched.items = table == PART_ITEM;
 	touched.done = false;
 	for (int i = 0; i < count && !touched.plan; i++)
 		touched.plan = part_edit_is_plan(table, &edits[i], desc);

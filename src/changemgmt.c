@@ -20,6 +20,7 @@
 #include "lifecycle.h"
 #include "model.h"
 #include "person.h"
+#include "schedule.h"
 #include "spi.h"
 #include "template.h"
 
@@ -37,6 +38,7 @@ _PG_init(void)
 		model_init,
 		change_history_init,
 		lifecycle_init,
+		schedule_init,
 		approval_init,
 		incident_init,
 		template_init,

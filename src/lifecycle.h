@@ -23,6 +23,8 @@ typedef struct Transition
 	const ChangeRow *row;		/* as it was stored; as it is, if thought of */
 	bool		thought_of;		/* asked by why_not: nothing was given yet */
 	TimestampTz now;
+	void	  **memo;			/* where a room keeps what it read for this step,
+								 * while its requirements are asked; or NULL */
 } Transition;
 
 /*
@@ -41,7 +43,15 @@ typedef struct Requirement
 } Requirement;
 
 extern void requirements_register(const Requirement *requirements, int count);
+/*
+ * The same for what is asked of the planned time: any model lets it be waived,
+ * for the time that the waiver was given for, and only as far as the check
+ * itself says.
+ */
+extern void requirements_register_timed(const Requirement *requirements,
+										int count);
 extern bool requirement_exists(const char *name);
+extern bool requirement_is_timed(const char *name);
 
 /* Append to a list in words: "a, b, c". */
 extern void text_list_add(StringInfo list, const char *item);
@@ -86,6 +96,14 @@ extern Verb lifecycle_verb(const ChangeModel *model, const ChangeRow *old,
 extern bool lifecycle_plan_touched(const ChangeModel *model,
 								   const ChangeRow *old,
 								   const ChangeRow *new);
+/*
+ * What is written down as override_reason of a change that is documented
+ * after the fact: the later room's answer to which rules its work, from and to,
+ * went against, palloc'ed; NULL: none.
+ */
+typedef char *(*OverrideReason) (const ChangeRow *row, const ChangeModel *model,
+								 TimestampTz from, TimestampTz to);
+extern void lifecycle_register_override(OverrideReason reason);
 /* The ledger row of a step, sealed. */
 extern void lifecycle_entry(LedgerEntry *entry, Verb verb,
 							const ChangeRow *old, const ChangeRow *new);

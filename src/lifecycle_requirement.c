@@ -42,6 +42,7 @@
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(waiver_judge);
+PG_FUNCTION_INFO_V1(waiver_stamp);
 PG_FUNCTION_INFO_V1(requirement_list);
 PG_FUNCTION_INFO_V1(site_requirement_check);
 
@@ -70,6 +71,19 @@ requirements_register(const Requirement *requirements, int count)
 	registry_count += count;
 }
 
+static int	timed_first = 0;
+static int	timed_end = 0;
+
+/* One room has such requirements. */
+void
+requirements_register_timed(const Requirement *requirements, int count)
+{
+	Assert(timed_end == 0);
+	timed_first = registry_count;
+	requirements_register(requirements, count);
+	timed_end = registry_count;
+}
+
 static const Requirement *
 requirement_find(const char *name)
 {
@@ -77,6 +91,15 @@ requirement_find(const char *name)
 		if (strcmp(registry[i].name, name) == 0)
 			return &registry[i];
 	return NULL;
+}
+
+bool
+requirement_is_timed(const char *name)
+{
+	const Requirement *found = requirement_find(name);
+
+	return found && found >= &registry[timed_first] &&
+		found < &registry[timed_end];
 }
 
 /* A site's requirement, from its row. */
@@ -314,7 +337,7 @@ unmet_add(List *unmet, const Transition *t, const char *name, char *message,
 {
 	UnmetRequirement *u;
 
-	if (message == NULL || is_waived(t, name))
+	if (message == NULL || (!requirement_is_timed(name) && is_waived(t, name)))
 		return unmet;
 	u = palloc0(sizeof(UnmetRequirement));
 	u->requirement = name;
@@ -333,12 +356,16 @@ unmet_add(List *unmet, const Transition *t, const char *name, char *message,
 }
 
 List *
-transition_unmet(const Transition *t)
+transition_unmet(const Transition *asked_for)
 {
+	Transition	with_memo = *asked_for;
+	const Transition *t = &with_memo;
+	void	   *memo = NULL;
 	List	   *unmet = NIL;
 	List	   *sites = site_requirement_list();
 	ListCell   *lc;
 
+	with_memo.memo = &memo;
 	for (int i = 0; i < registry_count; i++)
 	{
 		const Requirement *r = &registry[i];
@@ -588,7 +615,7 @@ waiver_judge(PG_FUNCTION_ARGS)
 	const ChangeModel *model;
 	char	   *requirement;
 	bool		isnull;
-	bool		waivable = false;
+	bool		waivable;
 	ListCell   *lc;
 	StringInfoData names;
 
@@ -610,6 +637,7 @@ waiver_judge(PG_FUNCTION_ARGS)
 	model = lifecycle_model(&row);
 	requirement = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "requirement"));
 	initStringInfo(&names);
+	waivable = requirement_is_timed(requirement);
 	foreach(lc, model->waivable)
 	{
 		waivable |= strcmp(lfirst(lc), requirement) == 0;
@@ -626,4 +654,75 @@ waiver_judge(PG_FUNCTION_ARGS)
 				 errhint("Model \"%s\" lets nothing be waived.", model->key)));
 	SPI_finish();
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * BEFORE ROW trigger of change_waiver: what is asked of the planned time is
+ * waived for that time, the present one where none is given.
+ */
+Datum
+waiver_stamp(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = trigger_data(fcinfo, "waiver_stamp",
+										 FOR_ROW | AT_BEFORE, "change_waiver");
+	Relation	rel = trigdata->tg_relation;
+	TupleDesc	desc = RelationGetDescr(rel);
+	HeapTuple	tuple = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+		trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	int			columns[2];
+	Datum		values[2];
+	bool		isnull[2];
+	char	   *requirement;
+
+	if (ledger_is_history(trigdata))
+		return PointerGetDatum(tuple);
+	requirement = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "requirement"));
+	columns[0] = SPI_fnumber(desc, "planned_start");
+	columns[1] = SPI_fnumber(desc, "planned_end");
+	for (int i = 0; i < 2; i++)
+		values[i] = SPI_getbinval(tuple, desc, columns[i], &isnull[i]);
+
+	if (!requirement_is_timed(requirement))
+	{
+		if (!isnull[0] || !isnull[1])
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+					 errmsg("requirement \"%s\" is not waived for a time", requirement),
+					 errhint("Leave planned_start and planned_end out."),
+					 errtablecol(rel, columns[0])));
+		return PointerGetDatum(tuple);
+	}
+	if (isnull[0] && isnull[1] && TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+	{
+		ChangeRow	row;
+		bool		change_isnull;
+
+		SPI_connect();
+		if (change_read(&row, DatumGetInt64(SPI_getbinval(tuple, desc,
+														  SPI_fnumber(desc, "change_id"),
+														  &change_isnull)), false))
+		{
+			values[0] = row.value[CH_planned_start];
+			values[1] = row.value[CH_planned_end];
+			isnull[0] = row.isnull[CH_planned_start];
+			isnull[1] = row.isnull[CH_planned_end];
+		}
+		SPI_finish();
+		tuple = heap_modify_tuple_by_cols(tuple, desc, 2, columns, values, isnull);
+	}
+	if (isnull[0] || isnull[1])
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("requirement \"%s\" is waived for a time, and none is planned",
+						requirement),
+				 errhint("changemgmt.override_booking(change_id, requirement, reason, planned_start, planned_end)."),
+				 errtablecol(rel, columns[isnull[0] ? 0 : 1])));
+	if (TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(values[0])) ||
+		TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(values[1])) ||
+		DatumGetTimestampTz(values[0]) >= DatumGetTimestampTz(values[1]))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("planned_end of a waiver is not after planned_start, or one is infinite"),
+				 errtablecol(rel, columns[1])));
+	return PointerGetDatum(tuple);
 }

@@ -321,6 +321,41 @@ stamp_step(const ChangeModel *model, Verb verb, const ChangeRow *old,
 		SET(new, notice_from, at);
 }
 
+static OverrideReason override_reason = NULL;
+
+void
+lifecycle_register_override(OverrideReason reason)
+{
+	override_reason = reason;
+}
+
+/*
+ * What goes its way without asking says afterwards which rules it went against:
+ * as soon as the work is over, or what it touched is known.
+ */
+static void
+stamp_override(const ChangeModel *model, const ChangeRow *old, ChangeRow *new,
+			   TimestampTz now)
+{
+	Status		to = change_status(new);
+	TimestampTz end;
+	char	   *reason;
+
+	if (!model->documented_after || override_reason == NULL ||
+		!change_is_null(new, override_reason) ||
+		(old && !KEPT(old, new, override_reason)) ||
+		change_is_null(new, actual_start) ||
+		to == STATUS_CLOSED || to == STATUS_CANCELLED)
+		return;
+	if (old && !(change_status(old) == STATUS_IN_PROGRESS && to != STATUS_IN_PROGRESS) &&
+		!(parts_touched_of(new) && parts_touched->items))
+		return;
+	end = change_is_null(new, actual_end) ? now : change_time(new, actual_end);
+	reason = override_reason(new, model, change_time(new, actual_start), end);
+	if (reason)
+		SET_TEXT(new, override_reason, reason);
+}
+
 bool
 lifecycle_plan_touched(const ChangeModel *model, const ChangeRow *old,
 					   const ChangeRow *new)
@@ -473,6 +508,7 @@ stamp_insert(ChangeRow *new)
 			SET_TEXT(new, outcome, outcome_code(OUTCOME_SUCCESSFUL));
 	}
 	change_check_values(NULL, new);
+	stamp_override(model, NULL, new, now);
 	stamp_head(VERB_CREATE, NULL, new);
 	return new->tuple;
 }
@@ -542,6 +578,7 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 	}
 	change_check_values(old, new);
 	stamp_step(model, verb, old, new, now);
+	stamp_override(model, old, new, now);
 	stamp_head(verb, old, new);
 	return new->tuple;
 }

@@ -49,6 +49,8 @@ static const char *check_number_width(const char *value);
 static const char *check_model_key(const char *value);
 static const char *check_share(const char *value);
 static const char *check_count(const char *value);
+static const char *check_conflict_severity(const char *value);
+static const char *check_conflict_depth(const char *value);
 
 /* Append only: a dump of a site's settings must load into any later version. */
 static const Setting settings[] = {
@@ -86,6 +88,16 @@ static const Setting settings[] = {
 		"standard_candidate_limit", "0.15",
 		"What the failure rate of such a pattern may be at most, by the upper bound of its 95 % interval.",
 		check_share
+	},
+	{
+		"conflict_severity", "medium",
+		"From which severity a conflict refuses a booking or a start: low, medium, high or none.",
+		check_conflict_severity
+	},
+	{
+		"conflict_depth", "1",
+		"Over how many dependencies the items of two changes conflict.",
+		check_conflict_depth
 	},
 };
 
@@ -189,6 +201,26 @@ check_count(const char *value)
 		strspn(value, "0123456789") == length)
 		return NULL;
 	return "It takes a whole number from 1 to 999999999.";
+}
+
+static const char *
+check_conflict_severity(const char *value)
+{
+	if (strcmp(value, "low") == 0 || strcmp(value, "medium") == 0 ||
+		strcmp(value, "high") == 0 || strcmp(value, "none") == 0)
+		return NULL;
+	return "It takes low, medium, high or none.";
+}
+
+static const char *
+check_conflict_depth(const char *value)
+{
+	size_t		length = strlen(value);
+
+	if (length >= 1 && length <= 2 && strspn(value, "0123456789") == length &&
+		(value[0] != '0' || length == 1) && atoi(value) <= 10)
+		return NULL;
+	return "It takes a whole number from 0 to 10.";
 }
 
 /* Position of a key in settings[]; -1 where unknown. */

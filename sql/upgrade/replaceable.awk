@@ -86,7 +86,8 @@ function finish(	first)
 			 code ~ /^CREATE (UNIQUE )?INDEX / ||
 			 code ~ /^CREATE (POLICY|EVENT TRIGGER|CONSTRAINT TRIGGER|STATISTICS|MATERIALIZED VIEW) / ||
 			 code ~ /^CREATE (OPERATOR|CAST|COLLATION) / ||
-			 code ~ /^ALTER (TABLE|TYPE|DOMAIN|SEQUENCE|INDEX|POLICY|EVENT TRIGGER|OPERATOR) /) {
+			 code ~ /^ALTER (TABLE|TYPE|DOMAIN|SEQUENCE|INDEX|POLICY|EVENT TRIGGER|OPERATOR) / ||
+			 code ~ /^SELECT changemgmt\./) {
 		if (since == to)
 			print statement
 	} else {

@@ -88,6 +88,7 @@ $$;
 SET LOCAL changemgmt.actor = 'ada';
 SELECT changemgmt.add_person(p) FROM unnest('{ada,bob,lead,regress_writer,regress_all}'::text[]) AS p \g /dev/null
 SELECT changemgmt.add_team('dba', 'lead'), changemgmt.add_ci('db1') \g /dev/null
+SELECT changemgmt.set_ci('db1', is_exclusive => false) \g /dev/null
 CREATE FUNCTION pg_temp.planned(title text, model text DEFAULT 'lean_normal') RETURNS bigint
 	LANGUAGE sql AS
 $$

@@ -58,6 +58,7 @@ SELECT is((SELECT rolsuper FROM pg_roles WHERE rolname = current_user), true, 't
 SET LOCAL changemgmt.actor = 'ada';
 SELECT changemgmt.add_person(p) FROM unnest('{ada,bob}'::text[]) AS p \g /dev/null
 SELECT changemgmt.add_ci('db1', kind => 'database', owner => 'bob') \g /dev/null
+SELECT changemgmt.set_ci('db1', is_exclusive => false) \g /dev/null
 
 CREATE FUNCTION pg_temp.planned(title text, model text DEFAULT 'lean_normal') RETURNS bigint
 	LANGUAGE sql AS

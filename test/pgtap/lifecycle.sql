@@ -21,6 +21,7 @@ SELECT changemgmt.add_board_member('cab', 'zoe', 'technical_lead') \g /dev/null
 SELECT changemgmt.add_board_member('cab', 'mona', 'change_manager') \g /dev/null
 SELECT changemgmt.add_ci('db', version => '14') \g /dev/null
 SELECT changemgmt.add_ci('cache') \g /dev/null
+SELECT changemgmt.set_ci(ci, is_exclusive => false) FROM unnest('{db,cache}'::text[]) AS ci \g /dev/null
 
 CREATE TYPE pg_temp.refusal AS (code text, message text, detail text, hint text);
 
@@ -453,7 +454,9 @@ INSERT INTO tested VALUES ('writers_known');
 -- in template.sql
 INSERT INTO tested VALUES ('template_record');
 
-SELECT set_eq('SELECT name FROM changemgmt.requirement_list()', 'SELECT DISTINCT requirement FROM tested',
+-- schedule_conflict.sql tests those of the schedule
+SELECT set_eq($$SELECT name FROM changemgmt.requirement_list() WHERE name NOT IN ('in_window', 'no_blackout', 'no_conflict')$$,
+	'SELECT DISTINCT requirement FROM tested',
 	'every requirement that ships is tested here');
 SELECT set_eq('SELECT name, description, verbs FROM changemgmt.requirement_list()',
 	'SELECT name, description, verbs FROM changemgmt.requirement WHERE is_shipped',

@@ -45,6 +45,7 @@ INSERT INTO edge VALUES
 	('double precision', '''NaN'''), ('double precision', '''Infinity'''), ('double precision', '1e308'), ('double precision', '4.9e-324'),
 	('timestamptz', '''infinity'''), ('timestamptz', '''-infinity'''), ('timestamptz', '''294276-12-31 23:59:59.999999+00'''),
 	('timestamptz', '''4714-11-24 00:00:00+00 BC'''),
+	('interval', '''-178000000 years'''), ('interval', '''178000000 years'''), ('interval', '''0'''), ('interval', '''-1 microsecond'''), ('interval', '''1 month -30 days'''),
 	('date', '''infinity'''), ('date', '''-infinity'''), ('date', '''5874897-12-31'''), ('date', '''4714-11-24 BC'''),
 	('text', ''''''), ('text', ''' '''), ('text', 'E''\x01'''), ('text', '''%s%n'''), ('text', 'repeat(''x'', 1000000)'), ('text', 'repeat(''9'', 1000000)'),
 	('text[]', '''{}'''), ('text[]', '''{NULL}'''), ('text[]', '''{{a,b},{c,d}}'''), ('text[]', '''[5:6]={a,b}'''),

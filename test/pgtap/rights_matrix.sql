@@ -114,7 +114,10 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('verify_ledger', 'changemgmt.verify_ledger(''change'', {draft})'),
 	('verify_checkpoint', 'changemgmt.verify_checkpoint(root) FROM (VALUES (''{root}'')) AS v (root)'),
 	('change_as_of', 'changemgmt.change_as_of({voted})'),
+	('change_conflicts', 'changemgmt.change_conflicts({scheduled})'),
 	('change_document', 'changemgmt.change_document({voted})'),
+	('next_windows', 'changemgmt.next_windows(''db'', ''1 hour'')'),
+	('suggest_windows', 'changemgmt.suggest_windows({approved})'),
 	('window_id', 'changemgmt.window_id(''old'')'),
 	('window_state', 'changemgmt.window_state(''db'', ''2026-07-01'')'),
 	('what_the_board_saw', 'changemgmt.what_the_board_saw({voted})'),
@@ -189,6 +192,8 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('add_maintenance_window', 'add_maintenance_window(''night'', ''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')', '- - - - - ok - ok'),
 	('declare_blackout', 'declare_blackout(''feast'', starts_at => ''2001-01-01'', ends_at => ''2001-01-02'')', '- - - - - ok - ok'),
 	('remove_window', 'remove_window(''old'')',                          '- - - - - ok - ok'),
+	('override_booking', 'override_booking({approved}, ''no_conflict'', ''both teams know'')', '- - - - - ok - MC003'),
+	('rebuild_bookings', 'rebuild_bookings()',                           '- - - - - ok - ok'),
 	('add_person', 'add_person(''new'')',                                '- - - - - ok - ok'),
 	('create_business_calendar', 'create_business_calendar(''hours'', ''UTC'')', '- - - - - ok - ok'),
 	('set_business_hours', 'set_business_hours(''works'', ''MO-TH'')',   '- - - - - ok - ok'),
@@ -217,7 +222,7 @@ INSERT INTO matrix (subject, statement, cells)
 SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM unnest(ARRAY[
 	'cache_invalidate', 'business_calendar_check', 'site_setting_check', 'ledger_guard', 'load_record', 'ledger_record', 'truncate_guard', 'model_guard',
 	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'template_judge', 'proposal_judge', 'site_requirement_check',
-	'waiver_judge', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge']) AS name;
+	'waiver_judge', 'waiver_stamp', 'booking_follow', 'booking_guard', 'booking_item', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge']) AS name;
 -- the policies of the tables call it, for whoever reads
 INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok'),
 	('hidden_causes', 'SELECT changemgmt.hidden_causes()', 'ok ok ok ok ok ok ok ok');
@@ -256,6 +261,7 @@ INSERT INTO written VALUES
 	('configuration_item', 'name', '''cache''', 'ok', 'tier = 3', 'ok', 'name = ''db''', '23503'),
 	('ci_dependency', 'ci_id, depends_on_ci_id', 'changemgmt.ci_id(''db''), changemgmt.ci_id(''disk'')', 'ok', 'kind = ''uses''', 'ok', 'true', 'ok'),
 	('change_window', 'name, kind, starts_at, ends_at', '''new'', ''blackout'', ''2001-01-01'', ''2001-01-02''', 'ok', 'reason = ''theirs''', 'ok', 'true', 'ok'),
+	('booking', 'change_id, ci_id, period, role, is_exclusive', '{approved}, changemgmt.ci_id(''db''), tstzrange(now(), now() + interval ''1 hour''), ''changed'', false', 'MC005', 'role = ''affected''', 'MC005', 'true', 'MC005'),
 	('site_model', 'key, version, definition, published_by', '''ours'', 1, ''{"base": "lean_normal"}'', ''ada''', 'ok', 'definition = ''{"base": "major"}''', 'MC006', 'true', 'MC006'),
 	('business_calendar', 'name, time_zone', '''hours'', ''UTC''', 'ok', 'time_zone = ''Europe/Paris''', 'ok', 'name = ''works''', '23503'),
 	('business_hours', 'calendar_id, weekday, opens, closes', 'changemgmt.business_calendar_id(''works''), 7, ''10:00'', ''12:00''', 'ok', 'closes = ''23:00''', 'ok', 'true', 'ok'),
@@ -311,6 +317,7 @@ CREATE TEMP TABLE seen (relation text, cells text, column_name text, written tex
 INSERT INTO seen VALUES
 	('setting', '- ok ok ok ok ok ok ok', 'value', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('model', '- ok ok ok ok ok ok ok', 'key', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('change_conflict', '- ok ok ok ok ok ok ok', 'number', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('requirement', '- ok ok ok ok ok ok ok', 'name', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('request_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('template', '- ok ok ok ok ok ok ok', 'key', '55000 55000 55000 55000 55000 55000 55000 55000'),
@@ -451,6 +458,8 @@ SELECT changemgmt.add_team('dba', 'lead'), changemgmt.add_board('cab'), changemg
 SELECT changemgmt.add_board_member('cab', name, 'change_manager')
 FROM unnest('{lead,lead2}'::text[] || ARRAY(SELECT login FROM login WHERE duty <> 'owner')) AS name \g /dev/null
 SELECT changemgmt.add_ci('disk'), changemgmt.add_ci('db', version => '1'), changemgmt.add_ci('web', depends_on => '{db}') \g /dev/null
+-- there are many changes at a time
+SELECT changemgmt.set_ci('db', is_exclusive => false) \g /dev/null
 SELECT changemgmt.declare_blackout('old', starts_at => '2001-01-01', ends_at => '2001-01-02') \g /dev/null
 SELECT changemgmt.create_business_calendar('works', 'Europe/Berlin'), changemgmt.add_holiday('works', '2026-12-25') \g /dev/null
 SET LOCAL changemgmt.actor = 'bob';
@@ -629,7 +638,7 @@ DELETE FROM changemgmt.board_member WHERE person_id IN (SELECT changemgmt.person
 SELECT is_empty($$
 	SELECT m.*, walk FROM matrix AS m, pg_temp.walk(m, 'member_') AS walk
 	WHERE kind = 'function' AND walk <> CASE
-		WHEN subject IN ('approve', 'reject', 'defer', 'abstain', 'add_condition', 'waive') THEN replace(pg_temp.duties(m), 'ok', 'MC003')
+		WHEN subject IN ('approve', 'reject', 'defer', 'abstain', 'add_condition', 'waive', 'override_booking') THEN replace(pg_temp.duties(m), 'ok', 'MC003')
 		ELSE pg_temp.duties(m) END$$, 'without a seat nobody votes, sets conditions or waives, and everything else is as before');
 
 -- A function of the site's with its owner's rights: by the server's rules it

@@ -13,6 +13,7 @@ CREATE EXTENSION changemgmt;
 SELECT changemgmt.add_person(login) FROM unnest(ARRAY['otto', 'ann']) AS login;
 SELECT changemgmt.add_team('dba', 'ann');
 SELECT changemgmt.add_ci('db');
+SELECT changemgmt.set_ci('db', is_exclusive => false);
 SELECT changemgmt.publish_model('quick', '{"base": "lean_standard", "plan": {
     "description": "what", "justification": "why", "user_impact": "none", "owner": "otto",
     "risk_level": "low", "rollback_trigger": "errors", "rollback_plan": "back", "rollback_minutes": 5,

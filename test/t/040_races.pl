@@ -16,6 +16,7 @@ SELECT changemgmt.add_board('cab');
 SELECT changemgmt.add_board_member('cab', login) FROM unnest(ARRAY['ann', 'ben', 'cleo']) AS login;
 SELECT changemgmt.add_board_member('cab', 'mona', 'change_manager');
 SELECT changemgmt.add_ci('db'), changemgmt.add_ci('web'), changemgmt.add_ci('app');
+SELECT changemgmt.set_ci(ci, is_exclusive => false) FROM unnest('{db,web,app}'::text[]) AS ci;
 SELECT changemgmt.publish_model('raced', '{"base": "normal", "notice_business_days": 0, "validations": [], "separate": [],
     "approval": {"policy": "board", "board": "cab", "needed": 2}, "waivable": ["checklist_done"], "plan": {
     "description": "what", "justification": "why", "user_impact": "none", "owner": "otto", "requester": "otto",

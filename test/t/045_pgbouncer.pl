@@ -22,6 +22,7 @@ SELECT changemgmt.grant_role(r, 'manager') FROM unnest('{regress_pool,regress_po
 GRANT SET ON PARAMETER changemgmt.actor TO regress_pool;
 SELECT changemgmt.add_person(p) FROM unnest('{dora,max,regress_pool_requester}'::text[]) AS p;
 SELECT changemgmt.add_ci('db');
+SELECT changemgmt.set_ci('db', is_exclusive => false);
 EOSQL
 
 # Each of two pools has the database "one" with one server connection for

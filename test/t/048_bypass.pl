@@ -21,6 +21,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA changemgmt TO regress_copier;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA changemgmt TO regress_copier;
 SELECT changemgmt.add_person(p) FROM unnest('{ada,lead,regress_writer,postgres}'::text[]) AS p;
 SELECT changemgmt.add_team('dba', 'lead'), changemgmt.add_ci('db');
+SELECT changemgmt.set_ci('db', is_exclusive => false);
 EOSQL
 
 sub verified

@@ -241,6 +241,18 @@ for my $table (sort keys %$rows)
 }
 is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'walked'), '', 'after the upgrade: the ledger is whole');
 
+# what was booked or under way has its items; where that overlaps, the first
+my $booked = "c.status IN ('awaiting_approval', 'approved', 'scheduled', 'in_progress', 'verifying')"
+  . " AND (c.scheduled_at IS NOT NULL OR c.status IN ('in_progress', 'verifying'))";
+is($s->sql("SELECT count(*) > 20 FROM changemgmt.booking", db => 'walked'), 't', 'after the upgrade: there are bookings');
+is($s->sql("SELECT count(*) FROM changemgmt.change AS c JOIN changemgmt.change_item AS i ON i.change_id = c.id"
+			. " FULL JOIN changemgmt.booking AS b ON (b.change_id, b.ci_id) = (i.change_id, i.ci_id)"
+			. " WHERE ($booked) IS DISTINCT FROM (b.change_id IS NOT NULL)", db => 'walked'), '0',
+	'after the upgrade: of what was booked or under way, and of nothing else');
+is($s->sql('SELECT count(*) FROM (SELECT FROM changemgmt.booking WHERE is_exclusive GROUP BY ci_id) AS b', db => 'walked'), '2',
+	'after the upgrade: each item is the first one\'s');
+TestChanges::share($s, 'walked');
+
 # what an upgrade drops and makes anew with other arguments is another object
 my %gone = map { $_ => 1 } split /\n/, $s->sql(<<'EOSQL', db => 'walked');
 SELECT g.name FROM public.granted AS g

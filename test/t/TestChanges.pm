@@ -32,7 +32,7 @@ DO 'BEGIN CREATE ROLE regress_duty; EXCEPTION WHEN duplicate_object THEN NULL; E
 DO $$BEGIN IF to_regclass('changemgmt.role_duty') IS NOT NULL THEN PERFORM changemgmt.grant_role('regress_duty', 'viewer'); END IF; END$$;
 SELECT changemgmt.add_ci('db', 'database', 1, 'ann', '15', '2027-11-11', depends_on => ARRAY['host']);
 DO $$BEGIN IF to_regclass('changemgmt.change_window') IS NOT NULL THEN
-    PERFORM changemgmt.set_ci('db', tags => '{pci,tax}', is_exclusive => false);
+    PERFORM changemgmt.set_ci('db', tags => '{pci,tax}');
     PERFORM changemgmt.declare_blackout('audit', starts_at => '2001-01-01', ends_at => '2001-02-01', enforcement => 'soft', ci => 'host', reason => 'It''s audited');
     PERFORM changemgmt.add_maintenance_window('laboratory', 'DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=WEEKLY;BYDAY=TU,TH', environment => 'development', model => 'major', tag => 'pci');
     PERFORM changemgmt.remove_window('audit');
@@ -175,11 +175,24 @@ EOSQL
 	return;
 }
 
+# There are many changes of the same items at a time.
+sub share
+{
+	my ($server, $db) = @_;
+	return $server->sql(<<'EOSQL', db => $db);
+DO $$BEGIN IF to_regclass('changemgmt.booking') IS NOT NULL THEN
+    PERFORM changemgmt.set_ci(ci, is_exclusive => false) FROM unnest('{host,db}'::text[]) AS ci;
+    PERFORM changemgmt.set_setting('conflict_depth', '0');
+END IF; END$$;
+EOSQL
+}
+
 # No table of the extension is empty after that.
 sub populate
 {
 	my ($server, $db, %opt) = @_;
 	prepare($server, $db, %opt);
+	share($server, $db);
 	$server->sql(<<'EOSQL', db => $db);
 CREATE TABLE public.way (place serial, model text, steps text);
 INSERT INTO public.way (model, steps)
@@ -313,6 +326,7 @@ my %reads = (
 	'business_duration(timestamp with time zone,timestamp with time zone,text)' => "'2026-01-01 12:00+00', '2026-07-01 12:00+00', coalesce((SELECT max(name) FROM changemgmt.business_calendar), 'default')",
 	'change_as_of(bigint,timestamp with time zone)'        => 'c.id, c.updated_at',
 	'change_calendar(timestamp with time zone,timestamp with time zone,boolean)' => "'2026-01-01', '2027-01-01'",
+	'change_conflicts(bigint)'                             => 'c.id',
 	'change_document(bigint,timestamp with time zone)'     => 'c.id, c.created_at',
 	'change_failure_rate(boolean)'                         => "c.outcome = 'failed'",
 	'change_header(bigint)'                                => 'c.id',
@@ -335,6 +349,7 @@ my %reads = (
 	'library_version()'                                    => '',
 	'merkle_root(bytea[])'                                 => "ARRAY[changemgmt.row_digest(c)]",
 	'next_steps(bigint)'                                   => 'c.id',
+	'next_windows(text,interval,timestamp with time zone,integer,boolean,text,text)' => "'db', '1 hour', '2100-01-01', 5, true, 'development', 'major'",
 	'numerator(changemgmt.rate)'                           => 'r.a',
 	'open_windows(text,tstzrange,text,text,text[])'        => "'db', '[2026-07-01 00:00+00,2026-07-15 00:00+00)', 'development', 'major'",
 	'person_id(text)'                                      => "'otto'",
@@ -383,6 +398,7 @@ my %reads = (
 	'shipped_settings()'                                   => '',
 	'shipped_tables()'                                     => '',
 	'shipped_triggers()'                                   => '',
+	'suggest_windows(bigint,integer)'                      => 'c.id',
 	'team_id(text)'                                        => "'dba'",
 	'template_record(text,integer)'                         => "'ours', 1",
 	'verify_checkpoint(text,text,bigint)'                  => "repeat('0', 64)",
@@ -399,7 +415,7 @@ my %reads = (
 );
 
 # These also depend on the clock: only whether there is an answer is kept.
-my %by_clock = map { $_ => ' IS NULL' } 'earliest_start(bigint)',
+my %by_clock = map { $_ => ' IS NULL' } 'earliest_start(bigint)', 'suggest_windows(bigint,integer)',
 	'change_calendar(timestamp with time zone,timestamp with time zone,boolean)';
 
 # The functions that a duty gives and another one does not, by their types.
@@ -459,6 +475,7 @@ EOSQL
 sub go_on
 {
 	my ($server, $db) = @_;
+	share($server, $db);
 	my $before = $server->sql('SELECT count(*) FROM changemgmt.ledger', db => $db);
 	return $server->sql(<<"EOSQL", db => $db);
 SELECT public.step(c.id, s.step) FROM changemgmt.change AS c

@@ -87,6 +87,9 @@ ben | | SELECT changemgmt.approve($1)
 otto | | SELECT changemgmt.earliest_start($1)
 otto | | SELECT changemgmt.schedule($1, now() - interval '1 hour', now() + interval '1 hour')
 otto | MC008 | SELECT changemgmt.reschedule($1, now(), now() - interval '2 hours')
+otto | | SELECT changemgmt.suggest_windows($1), changemgmt.change_conflicts($1)
+mona | | SELECT changemgmt.override_booking($1, 'no_conflict', 'both know')
+mona | MC008 | SELECT changemgmt.override_booking($1, 'notice', 'later', now(), now() + interval '1 hour')
 otto | | SELECT changemgmt.reschedule($1, now(), now() + interval '2 hours')
 otto | | SELECT changemgmt.edit_change($1, '{"description": "another"}')
 otto | MC005 | SELECT changemgmt.start($1)
@@ -185,6 +188,9 @@ otto | | SELECT changemgmt.window_state('db', '2026-02-03 01:30Z', 'development'
 otto | MC008 | SELECT changemgmt.open_windows('db', '(,)')
 otto | MC008 | SELECT changemgmt.window_id('nobody')
 otto | | SELECT changemgmt.window_id('walked')
+otto | | SELECT changemgmt.next_windows('db', '2 hours', '2026-01-01', 7, true, 'development')
+otto | MC008 | SELECT changemgmt.next_windows('db', '-2 hours')
+otto | | SELECT changemgmt.rebuild_bookings()
 otto | 22008 | SELECT changemgmt.window_state('db', '2600-02-03', 'development', 'normal')
 otto | | SELECT changemgmt.create_business_calendar('walked', 'Europe/Berlin', 'MO-FR 09:00-12:00,13:00-17:00')
 otto | MC008 | SELECT changemgmt.create_business_calendar('walked', 'UTC')
@@ -338,6 +344,7 @@ SELECT changemgmt.add_board('cab');
 SELECT changemgmt.add_board_member('cab', login) FROM unnest(ARRAY['ann', 'ben', 'cleo']) AS login;
 SELECT changemgmt.add_board_member('cab', 'mona', 'change_manager');
 SELECT changemgmt.add_ci('db'), changemgmt.add_ci('web'), changemgmt.add_ci('app');
+SELECT changemgmt.set_ci(ci, is_exclusive => false) FROM unnest('{db,web}'::text[]) AS ci;
 CREATE FUNCTION public.site_rule(bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text WHERE \$1 > 0';
 CREATE FUNCTION public.publish(day int) RETURNS void LANGUAGE sql AS \$\$
 SELECT changemgmt.publish_model(key, jsonb_build_object('base', base, 'notice_business_days', 0, 'validations', '[]'::jsonb,

@@ -26,6 +26,7 @@ make_people() {
 		SELECT changemgmt.add_person('bench' || i, 'Person ' || i)
 		FROM generate_series(2, 10) AS i;
 		SELECT changemgmt.add_ci('payments');
+		SELECT changemgmt.set_ci('payments', is_exclusive => false);
 	SQL
 }
 
