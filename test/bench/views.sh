@@ -1,6 +1,6 @@
 #!/bin/bash
-# The views that people wait for, as the history grows: the queues, the metrics
-# of a month and of all months, one row of change_fact.
+# The views that people wait for, as the history grows: the queues, the schedule
+# and its feed, the metrics of a month and of all months, one row of change_fact.
 #
 #   sizes="10000 1000000" open=500 rounds=5 test/bench/views.sh
 #   BENCH_LARGE=1 test/bench/views.sh        adds 10 million changes (11 GB)
@@ -22,6 +22,8 @@ sql -c "CREATE SCHEMA bench" -c "CREATE TABLE bench.figure (size bigint, what te
 queries=(
 	"request_queue" "SELECT count(*) FROM (SELECT * FROM changemgmt.request_queue OFFSET 0) AS q"
 	"cab_queue" "SELECT count(*) FROM (SELECT * FROM changemgmt.cab_queue OFFSET 0) AS q"
+	"change_schedule" "SELECT count(*) FROM (SELECT * FROM changemgmt.change_schedule OFFSET 0) AS q"
+	"change_calendar()" "SELECT length(changemgmt.change_calendar())"
 	"change_fact, one change" "SELECT count(*) FROM (SELECT * FROM changemgmt.change_fact WHERE change_id = \$1 OFFSET 0) AS q"
 	"monthly_metrics, last month" "SELECT count(*) FROM (SELECT * FROM changemgmt.monthly_metrics WHERE month = date_trunc('month', now() - interval '1 month')::date OFFSET 0) AS q"
 	"monthly_metrics, all months" "SELECT count(*) FROM (SELECT * FROM changemgmt.monthly_metrics OFFSET 0) AS q"
@@ -35,7 +37,7 @@ for size in $sizes; do
 	sql -c "VACUUM ANALYZE changemgmt.change" -c CHECKPOINT
 	for ((k = 0; k < ${#queries[@]}; k += 2)); do
 		name=${queries[k]} query=${queries[k + 1]//\$1/$((size - 5))}
-		[ -n "$(sql -c "SELECT to_regclass('changemgmt.${name%%,*}')")" ] || continue
+		[ -n "$(sql -c "SELECT coalesce(to_regclass('changemgmt.${name%%[,(]*}')::text, to_regproc('changemgmt.${name%%[,(]*}')::text)")" ] || continue
 		n=$rounds
 		[ "$name" != "monthly_metrics, all months" ] || [ "$size" -le 100000 ] || n=2
 		for ((round = 0; round < n; round++)); do echo "$query;"; done |
