@@ -85,7 +85,8 @@ BEGIN ATOMIC
 				   AND strpos(pg_get_expr(p.polqual, p.polrelid), e.mentions) > 0 AS is_same
 		FROM our_table AS t
 		JOIN (VALUES ('visible', 'changemgmt.hidden_changes()'),
-					 ('visible_cause', 'changemgmt.hidden_causes()')) AS e (polname, mentions)
+					 ('visible_cause', 'changemgmt.hidden_causes()'),
+					 ('visible_item', 'changemgmt.hidden_items(')) AS e (polname, mentions)
 			ON t.row_security AND (e.polname = 'visible' OR t.relation = 'ledger')
 		LEFT JOIN pg_policy AS p ON p.polrelid = t.oid AND p.polname = e.polname
 		WHERE t.oid IS NOT NULL
@@ -274,7 +275,7 @@ BEGIN ATOMIC
 			   format('REVOKE ALL ON FUNCTION %s FROM PUBLIC;', f.name)
 		FROM our_function AS f JOIN pg_proc AS p ON p.oid = f.oid
 		CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
-		WHERE a.grantee = 0 AND p.proname NOT IN ('hidden_changes', 'hidden_causes')
+		WHERE a.grantee = 0 AND p.proname NOT IN ('hidden_changes', 'hidden_causes', 'hidden_items')
 		UNION ALL
 		SELECT 11, 'warning', t.name, format('belongs to %s, the ledger to %s', t.relowner::regrole, o.oid::regrole),
 			   format('ALTER TABLE %s OWNER TO %s;', t.name, o.oid::regrole)

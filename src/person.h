@@ -26,6 +26,7 @@ extern bool person_is_manager(int64 person_id);
 /* By name, for text arguments; MC008 where there is none. */
 extern Datum person_id(PG_FUNCTION_ARGS);
 extern Datum team_id(PG_FUNCTION_ARGS);
+extern Datum board_id(PG_FUNCTION_ARGS);
 
 extern void person_init(void);
 

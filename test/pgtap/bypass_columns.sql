@@ -325,7 +325,7 @@ VALUES ('approval_vote', 'change_id', :'elsewhere', 'MC001|MC005', 'MC001|MC005'
 
 SELECT set_eq($$SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 	WHERE c.oid IN (SELECT conrelid FROM pg_constraint WHERE confrelid = 'changemgmt.change'::regclass
-			AND connamespace = 'changemgmt'::regnamespace AND conname LIKE '%\_change\_id\_fkey' AND conrelid NOT IN ('changemgmt.incident_cause'::regclass, 'changemgmt.site_model'::regclass, 'changemgmt.booking'::regclass))
+			AND connamespace = 'changemgmt'::regnamespace AND conname LIKE '%\_change\_id\_fkey' AND conrelid NOT IN ('changemgmt.incident_cause'::regclass, 'changemgmt.agenda_item'::regclass, 'changemgmt.meeting_minute'::regclass, 'changemgmt.site_model'::regclass, 'changemgmt.booking'::regclass))
 		AND a.attnum > 0 AND NOT a.attisdropped$$,
 	$$SELECT relation, column_name FROM expected WHERE relation <> 'change'$$, 'it is said of every column of every part what may become of it');
 
@@ -507,8 +507,15 @@ SELECT changemgmt.add_person('cyd'), changemgmt.add_ci('host'), changemgmt.decla
 COPY changemgmt.incident (reference) FROM stdin;
 OLD-1
 \.
-CREATE TEMP TABLE ground (relation text, column_name text, value text, expected text DEFAULT 'ok');
-INSERT INTO ground SELECT split_part(v, ' ', 1), split_part(v, ' ', 2), substr(v, length(split_part(v, ' ', 1)) + length(split_part(v, ' ', 2)) + 3)
+SELECT changemgmt.set_board_cadence('cab', 'DTSTART:20260106T020000Z DURATION:PT2H') \g /dev/null
+INSERT INTO changemgmt.board_meeting (board_id, starts_at, ends_at) VALUES (changemgmt.board_id('cab'), now() + interval '1 day', now() + interval '2 days') RETURNING id AS later \gset
+SELECT pg_temp.act('lead') \g /dev/null
+SELECT changemgmt.call_emergency_meeting('cab', 'fire') AS meeting \gset
+INSERT INTO changemgmt.agenda_item (meeting_id, change_id) SELECT :meeting, id FROM subject WHERE status = 'draft';
+SELECT changemgmt.hold_meeting(:meeting, '{lead}'), changemgmt.record_minute(:meeting, id, 'said') FROM subject WHERE status = 'draft' \g /dev/null
+RESET changemgmt.actor;
+CREATE TEMP TABLE ground (relation text, column_name text, value text, expected text DEFAULT 'ok', actor text);
+INSERT INTO ground (relation, column_name, value) SELECT split_part(v, ' ', 1), split_part(v, ' ', 2), substr(v, length(split_part(v, ' ', 1)) + length(split_part(v, ' ', 2)) + 3)
 FROM unnest(ARRAY[
 	'site_setting value ''7''',
 	'person login ''walked''', 'person name ''walked''', 'person kind ''contractor''', 'person email ''walked''', 'person phone ''walked''',
@@ -553,7 +560,26 @@ FROM unnest(ARRAY['from_person_id changemgmt.person_id(''lead2'')', 'to_person_i
 	'created_by_id changemgmt.person_id(''cyd'')', 'created_at timestamptz ''2020-01-01''']) AS v;
 INSERT INTO ground VALUES ('approval_delegation', 'revoked_at', 'timestamptz ''2020-01-01''', 'MC003'),
 	('approval_delegation', 'revoked_by_id', 'changemgmt.person_id(''bob'')', 'nothing');
-INSERT INTO ground SELECT DISTINCT relation, 'id', '1000000', CASE WHEN relation IN ('team', 'business_calendar') THEN '23503|MC006' ELSE 'MC006' END FROM ground;
+-- of a meeting that is held, by who has a seat
+INSERT INTO ground (relation, column_name, value, expected, actor) VALUES
+	('board_cadence', 'board_id', 'changemgmt.board_id(''ecab'')', 'ok', NULL), ('board_cadence', 'quorum', '7', 'ok', NULL),
+	('board_cadence', 'recurrence', '''DTSTART:20270106T020000Z DURATION:PT2H''::changemgmt.recurrence', 'ok', NULL), ('board_cadence', 'location', '''walked''', 'ok', NULL),
+	('board_meeting', 'board_id', 'changemgmt.board_id(''ecab'')', 'MC005', 'lead'), ('board_meeting', 'starts_at', 'timestamptz ''2020-01-01''', 'MC005', 'lead'),
+	('board_meeting', 'ends_at', 'timestamptz ''2100-01-01''', 'MC005', 'lead'), ('board_meeting', 'kind', '''regular''', 'MC005', 'lead'),
+	('board_meeting', 'status', '''planned''', 'MC001', 'lead'), ('board_meeting', 'location', '''walked''', 'ok', 'lead'), ('board_meeting', 'reason', '''walked''', 'ok', 'lead'),
+	('board_meeting', 'chair_id', 'changemgmt.person_id(''cyd'')', 'ok', 'lead'), ('board_meeting', 'held_at', 'timestamptz ''2020-01-01''', 'MC005', 'lead'),
+	('board_meeting', 'quorum', '7', 'MC005', 'lead'), ('board_meeting', 'closed_at', 'timestamptz ''2020-01-01''', 'stamped', 'lead'),
+	('board_meeting', 'minutes', '''walked''', 'ok', 'lead'), ('board_meeting', 'status_reason', '''walked''', 'ok', 'lead'),
+	('board_attendance', 'meeting_id', :'later', 'MC005', 'lead'), ('board_attendance', 'person_id', 'changemgmt.person_id(''cyd'')', 'MC005', 'lead'),
+	('board_attendance', 'seat', '''security''', 'MC005', 'lead'),
+	('agenda_item', 'meeting_id', :'later', 'MC005', 'lead'), ('agenda_item', 'change_id', '(SELECT min(id) FROM changemgmt.change)', 'MC005', 'lead'),
+	('agenda_item', 'position', '7', 'ok', 'lead'), ('agenda_item', 'is_skipped', 'true', 'ok', 'lead'),
+	('agenda_item', 'added_by_id', 'changemgmt.person_id(''cyd'')', 'stamped', 'lead'), ('agenda_item', 'added_at', 'timestamptz ''2020-01-01''', 'stamped', 'lead'),
+	('meeting_minute', 'meeting_id', :'later', 'MC001|MC005', 'lead'), ('meeting_minute', 'change_id', '(SELECT min(id) FROM changemgmt.change)', 'MC005', 'lead'),
+	('meeting_minute', 'discussion', '''walked''', 'ok', 'lead'), ('meeting_minute', 'decision', '''approved''', 'MC002', 'lead'),
+	('meeting_minute', 'votes', '''walked''', 'nothing', 'lead'), ('meeting_minute', 'recorded_by_id', 'changemgmt.person_id(''cyd'')', 'MC005', 'lead'),
+	('meeting_minute', 'recorded_at', 'timestamptz ''2020-01-01''', 'MC005', 'lead');
+INSERT INTO ground SELECT DISTINCT relation, 'id', '1000000', CASE WHEN relation IN ('team', 'business_calendar', 'board_meeting') THEN '23503|MC006' ELSE 'MC006' END, actor FROM ground;
 SELECT set_eq($$SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 	JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_class'::regclass, c.oid, 'e')
 	JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'changemgmt'
@@ -571,7 +597,16 @@ SELECT matches(pg_temp.fate(r.role, format('UPDATE changemgmt.%I SET %I = %s WHE
 		relation, w.id, column_name, value, relation, w.id), '^(' || expected || ')$',
 	format('UPDATE of %s.%s by %s', relation, column_name, CASE r.role WHEN 'regress_walker' THEN r.role ELSE 'a superuser' END))
 FROM ground JOIN ground_row AS w USING (relation) CROSS JOIN unnest(ARRAY[current_user::text, 'regress_walker']) AS r (role)
+WHERE actor IS NULL
 ORDER BY relation, column_name;
+SELECT pg_temp.act('lead') \g /dev/null
+SELECT matches(pg_temp.fate(r.role, format('UPDATE changemgmt.%I SET %I = %s WHERE id = %s', relation, column_name, value, w.id),
+		relation, w.id, column_name, value, relation, w.id), '^(' || expected || ')$',
+	format('UPDATE of %s.%s by %s', relation, column_name, CASE r.role WHEN 'regress_walker' THEN r.role ELSE 'a superuser' END))
+FROM ground JOIN ground_row AS w USING (relation) CROSS JOIN unnest(ARRAY[current_user::text, 'regress_walker']) AS r (role)
+WHERE actor = 'lead'
+ORDER BY relation, column_name;
+RESET changemgmt.actor;
 
 -- The trail itself: nothing, by nobody
 

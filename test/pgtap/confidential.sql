@@ -47,6 +47,10 @@ SELECT changemgmt.edit_change(:secret, '{"coordinator": "regress_coordinator"}')
 SELECT changemgmt.add_risk(:secret, 'It leaks.', 'high', 'high'), changemgmt.add_check(:secret, 'closed'),
 	changemgmt.add_comment(:secret, 'hush'), changemgmt.add_task(:secret, 'patch', assignee => 'regress_assignee'),
 	changemgmt.link_change(:secret, 'other', target_change_id => :open), changemgmt.confirm_cause('INC-7', :secret) \g /dev/null
+SET LOCAL ROLE regress_board;
+SELECT changemgmt.call_emergency_meeting('cab', 'a hole') AS meeting \gset
+SELECT changemgmt.hold_meeting(:meeting, '{regress_board}') \g /dev/null
+SELECT changemgmt.remove_from_agenda(:meeting, :secret), changemgmt.record_minute(:meeting, :secret, 'Patch it.') \g /dev/null
 RESET ROLE;
 UPDATE changemgmt.person SET is_active = false WHERE login = 'regress_left';
 
@@ -60,7 +64,7 @@ CREATE TEMP TABLE of_change AS
 	  AND (c.relname IN ('change', 'ledger')
 		   OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'change_id' AND a.attnum > 0));
 SELECT set_eq('SELECT relation FROM of_change', $$SELECT 'changemgmt.' || r FROM unnest(ARRAY['change', 'ledger', 'change_item',
-	'change_risk', 'change_task', 'change_check', 'change_comment', 'change_link', 'change_waiver', 'approval_vote', 'template_proposal', 'incident_cause', 'booking']) AS r$$,
+	'change_risk', 'change_task', 'change_check', 'change_comment', 'change_link', 'change_waiver', 'approval_vote', 'template_proposal', 'incident_cause', 'agenda_item', 'meeting_minute', 'booking']) AS r$$,
 	'these tables tell of changes');
 SELECT is_empty($$SELECT relation FROM of_change WHERE NOT (SELECT relrowsecurity FROM pg_class WHERE oid = relation::regclass)
 	OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = relation::regclass)$$, 'each has row-level security');
@@ -117,6 +121,8 @@ SELECT is(pg_temp.try('regress_colleague', $$SELECT string_agg(title, ',') FROM 
 CREATE TEMP TABLE call (statement text);
 INSERT INTO call VALUES
 	('SELECT changemgmt.change_state(%s)'), ('SELECT changemgmt.next_steps(%s)'), ('SELECT changemgmt.why_not(%s)'),
+	('SELECT changemgmt.add_to_agenda((SELECT max(id) FROM changemgmt.board_meeting), %s)'), ('SELECT changemgmt.remove_from_agenda((SELECT max(id) FROM changemgmt.board_meeting), %s)'),
+	('SELECT changemgmt.record_minute((SELECT max(id) FROM changemgmt.board_meeting), %s, ''x'')'),
 	('SELECT changemgmt.approval_tally(%s)'), ('SELECT changemgmt.approval_state(%s)'), ('SELECT changemgmt.approval_waiting(%s)'), ('SELECT changemgmt.earliest_start(%s)'), ('SELECT changemgmt.plan(%s)'),
 	('SELECT changemgmt.edit_change(%s, ''{"title": "x"}'')'), ('SELECT changemgmt.cancel(%s, ''no'')'),
 	('SELECT changemgmt.hold(%s, ''no'')'), ('SELECT changemgmt.approve(%s)'), ('SELECT changemgmt.advance(%s, ''planned'')'),
@@ -163,6 +169,9 @@ SELECT is(pg_temp.try('regress_owner', format('SELECT count(*) FROM changemgmt.c
 SELECT is(pg_temp.try('regress_colleague', $$SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'incident_cause'$$), '0',
 	'what it caused is not in the ledger either');
 SELECT is(pg_temp.try('regress_owner', $$SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'incident_cause'$$), '1', 'but for its owner');
+SELECT is(pg_temp.try(w.login, $$SELECT count(*) || ' ' || (SELECT count(*) FROM changemgmt.board_minutes WHERE decision IS NOT NULL)
+		FROM changemgmt.ledger WHERE subject_kind IN ('agenda_item', 'meeting_minute')$$), w.answer, format('%s: agenda and minutes', w.login))
+FROM (VALUES ('regress_colleague', '0 0'), ('regress_owner', '2 1')) AS w (login, answer);
 CREATE ROLE regress_ledger_only;
 GRANT USAGE ON SCHEMA changemgmt TO regress_ledger_only;
 GRANT SELECT ON changemgmt.ledger TO regress_ledger_only;

@@ -27,7 +27,7 @@ SELECT set_eq($$
 	JOIN pg_proc AS p ON p.oid = t.tgfoid WHERE p.proname = 'ledger_record'$$,
 	ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
 		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window', 'approval_delegation',
-		'business_calendar', 'business_hours', 'holiday'],
+		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute'],
 	'these have chains of their own');
 
 -- A row's life
@@ -106,7 +106,19 @@ SELECT results_eq($$SELECT event, changed -> 'enforcement' FROM changemgmt.ledge
 	$$VALUES ('create', '[null, "hard"]'::jsonb), ('edit', '["hard", "soft"]'), ('delete', '["soft", null]')$$, 'windows and blackouts');
 
 SET LOCAL changemgmt.actor = 'regress_ann';
+SELECT changemgmt.set_board_cadence('regress board', 'DTSTART:20260106T020000Z DURATION:PT2H', 2) \g /dev/null
+SELECT changemgmt.set_board_cadence('regress board', 'DTSTART:20260106T020000Z DURATION:PT2H', 1) \g /dev/null
+SELECT results_eq($$SELECT event, changed -> 'quorum', changed -> 'recurrence' FROM changemgmt.ledger WHERE subject_kind = 'board_cadence' ORDER BY sequence$$,
+	$$VALUES ('create', '[null, 2]'::jsonb, '[null, "DTSTART;TZID=UTC:20260106T020000 DURATION:PT2H"]'::jsonb), ('edit', '[2, 1]', NULL)$$, 'when boards meet');
 SELECT id AS change FROM changemgmt.create_change(title => 'x') \gset
+SELECT changemgmt.call_emergency_meeting('regress board', 'fire') AS meeting \gset
+INSERT INTO changemgmt.agenda_item (meeting_id, change_id) VALUES (:meeting, :change);
+SELECT changemgmt.hold_meeting(:meeting, '{regress_ann}'), changemgmt.record_minute(:meeting, :change, 'said'), changemgmt.close_meeting(:meeting) \g /dev/null
+SELECT results_eq($$SELECT subject_kind COLLATE "default", event, changed -> 'status', changed -> 'seat' ->> 1, changed -> 'decision' ->> 1
+		FROM changemgmt.ledger WHERE subject_kind IN ('board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute') ORDER BY recorded_at, sequence$$,
+	$$VALUES ('board_meeting', 'create', '[null, "planned"]'::jsonb, NULL, NULL), ('agenda_item', 'create', NULL, NULL, NULL),
+		('board_meeting', 'edit', '["planned", "held"]', NULL, NULL), ('board_attendance', 'create', NULL, 'change_manager', NULL),
+		('meeting_minute', 'create', NULL, NULL, 'noted'), ('board_meeting', 'edit', NULL, NULL, NULL)$$, 'meetings, agenda and minutes');
 SELECT changemgmt.confirm_cause('INC-1', :change) \g /dev/null
 SELECT changemgmt.confirm_cause('INC-1', :change, false) \g /dev/null
 RESET changemgmt.actor;
@@ -144,14 +156,14 @@ SELECT results_eq($$SELECT event, coalesce(changed -> 'duty' ->> 1, changed -> '
 -- Nothing is wrong with these chains
 
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'and every chain is whole');
-SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 18::bigint, 'all kinds were there');
+SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 23::bigint, 'all kinds were there');
 
 -- No way round
 
 SELECT throws_ok(format('TRUNCATE changemgmt.%I CASCADE', t), 'MC006', NULL, format('%s is not truncated', t))
 FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
 	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window', 'approval_delegation',
-		'business_calendar', 'business_hours', 'holiday']) AS t;
+		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute']) AS t;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Robert')
 	ON CONFLICT (login) DO UPDATE SET name = excluded.name;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Bobby') ON CONFLICT DO NOTHING;

@@ -97,6 +97,7 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('ics_event', 'changemgmt.ics_event(''u'', now(), now(), NULL, ''s'', NULL, NULL, NULL, NULL, NULL)'),
 	('ics_range', 'changemgmt.ics_range(now(), now() + interval ''1 day'')'),
 	('library_version', 'changemgmt.library_version()'),
+	('next_meeting', 'changemgmt.next_meeting(''cab'')'),
 	('merkle_root', 'changemgmt.merkle_root(ARRAY[sha256('''')])'),
 	('next_steps', 'changemgmt.next_steps({draft})'),
 	('open_windows', 'changemgmt.open_windows(''db'', ''[2026-07-01,2026-07-03)'')'),
@@ -180,6 +181,12 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('delegate_approval', 'delegate_approval(''bob'', now(), now() + interval ''1 day'')', '- - - - ok ok - ok'),
 	('revoke_delegation', 'revoke_delegation(changemgmt.delegate_approval(''bob'', now(), now() + interval ''1 day''))', '- - - - ok ok - ok'),
 	('add_condition', 'add_condition({awaiting_approval}, ''ask'')',     '- - - - ok ok - MC003'),
+	('add_to_agenda', 'add_to_agenda({meeting}, {awaiting_approval})',   '- - - - ok ok - MC003'),
+	('remove_from_agenda', 'remove_from_agenda({meeting}, {awaiting_approval})', '- - - - ok ok - MC003'),
+	('call_emergency_meeting', 'call_emergency_meeting(''cab'', ''fire'')', '- - - - ok ok - MC003'),
+	('hold_meeting', 'hold_meeting({meeting}, ''{lead}'')',              '- - - - ok ok - MC003'),
+	('record_minute', 'record_minute({held_meeting}, {awaiting_approval}, ''said'')', '- - - - ok ok - MC003'),
+	('close_meeting', 'close_meeting({held_meeting})',                   '- - - - ok ok - MC003'),
 	('waive', 'waive({planned}, ''checklist_done'', ''no list'')',       '- - - - - ok - MC003'),
 
 	('triage', 'triage({draft}, ''ada'', priority => ''low'')',          '- - - - - ok ok ok'),
@@ -194,6 +201,9 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('remove_window', 'remove_window(''old'')',                          '- - - - - ok - ok'),
 	('override_booking', 'override_booking({approved}, ''no_conflict'', ''both teams know'')', '- - - - - ok - MC003'),
 	('rebuild_bookings', 'rebuild_bookings()',                           '- - - - - ok - ok'),
+	('set_board_cadence', 'set_board_cadence(''steering'', ''weekly'', first_start => now())', '- - - - - ok - ok'),
+	('plan_meetings', 'plan_meetings(''cab'', now() + interval ''1 month'')', '- - - - - ok - ok'),
+	('cancel_meeting', 'cancel_meeting({meeting}, ''feast'')',           '- - - - - ok - ok'),
 	('add_person', 'add_person(''new'')',                                '- - - - - ok - ok'),
 	('create_business_calendar', 'create_business_calendar(''hours'', ''UTC'')', '- - - - - ok - ok'),
 	('set_business_hours', 'set_business_hours(''works'', ''MO-TH'')',   '- - - - - ok - ok'),
@@ -222,10 +232,11 @@ INSERT INTO matrix (subject, statement, cells)
 SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM unnest(ARRAY[
 	'cache_invalidate', 'business_calendar_check', 'site_setting_check', 'ledger_guard', 'load_record', 'ledger_record', 'truncate_guard', 'model_guard',
 	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'template_judge', 'proposal_judge', 'site_requirement_check',
-	'waiver_judge', 'waiver_stamp', 'booking_follow', 'booking_guard', 'booking_item', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge']) AS name;
+	'waiver_judge', 'waiver_stamp', 'booking_follow', 'booking_guard', 'booking_item', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge', 'meeting_stamp', 'meeting_judge']) AS name;
 -- the policies of the tables call it, for whoever reads
 INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok'),
-	('hidden_causes', 'SELECT changemgmt.hidden_causes()', 'ok ok ok ok ok ok ok ok');
+	('hidden_causes', 'SELECT changemgmt.hidden_causes()', 'ok ok ok ok ok ok ok ok'),
+	('hidden_items', 'SELECT changemgmt.hidden_items(''agenda_item'')', 'ok ok ok ok ok ok ok ok');
 INSERT INTO matrix (subject, statement, cells) VALUES ('drop_guard', 'SELECT changemgmt.drop_guard()', '- - - - - - - 39P03');
 
 -- The rules: what the duty gives, and the person is refused
@@ -280,6 +291,12 @@ INSERT INTO written VALUES
 	('approval_delegation', 'to_person_id, valid_until', 'changemgmt.person_id(''bob''), now() + interval ''1 day''', 'ok', 'reason = ''theirs''', 'MC006', 'true', 'MC006'),
 	('template_proposal', 'change_id, key, definition', '{bare}, ''ours'', ''{"base": "standard", "plan": {}}''', 'ok',
 		'key = ''theirs'' WHERE change_id = {draft}', 'ok', 'change_id = {draft}', 'ok'),
+	('board_cadence', 'board_id, recurrence', 'changemgmt.board_id(''steering''), ''DTSTART:20260106T020000Z DURATION:PT2H''', 'ok', 'location = ''bar''', 'ok', 'true', 'ok'),
+	('board_meeting', 'board_id, starts_at, ends_at', 'changemgmt.board_id(''cab''), now() + interval ''2 days'', now() + interval ''3 days''', 'ok',
+		'location = ''bar''', 'MC003', 'id = {empty_meeting}', 'ok'),
+	('board_attendance', 'meeting_id, person_id', '{held_meeting}, changemgmt.person_id(''bob'')', 'MC003', 'seat = ''security''', 'MC003', 'true', 'MC003'),
+	('agenda_item', 'meeting_id, change_id', '{meeting}, {planned}', 'MC003', 'position = 3', 'MC003', 'true', 'MC006'),
+	('meeting_minute', 'meeting_id, change_id, discussion', '{held_meeting}, {draft}, ''said''', 'MC003', 'discussion = ''never said''', 'MC003', 'true', 'MC006'),
 	('incident', 'reference', '''INC-2''', 'ok', 'title = ''theirs''', 'ok', 'true', '23503'),
 	('incident_cause', 'incident_id, change_id', 'changemgmt.incident_id(''INC-1''), {planned}', 'ok', 'status = ''confirmed''', 'ok', 'true', 'ok');
 INSERT INTO matrix (kind, subject, statement, cells)
@@ -323,6 +340,8 @@ INSERT INTO seen VALUES
 	('template', '- ok ok ok ok ok ok ok', 'key', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('standard_candidate', '- ok ok ok ok ok ok ok', 'pattern', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('cab_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('board_agenda', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('board_minutes', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('approval_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_schedule', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_fact', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
@@ -347,7 +366,7 @@ CREATE TEMP TABLE counted (relation text);
 INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
 	'role_duty', 'configuration_item', 'ci_dependency', 'change_window', 'business_calendar', 'business_hours', 'holiday', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
 	'change_check', 'change_comment', 'change_link', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'template_proposal', 'incident',
-	'incident_cause']) AS name;
+	'incident_cause', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute']) AS name;
 -- forward: what setval does stays
 INSERT INTO matrix (kind, subject, statement, cells)
 SELECT 'nextval', relation, format('SELECT nextval(''changemgmt.%I'')', relation), '- - - - - - - ok' FROM counted
@@ -538,6 +557,14 @@ INSERT INTO subject (name, id) VALUES ('lean', pg_temp.made('ask plan submit', '
 INSERT INTO subject SELECT 'bare', NULL, id FROM changemgmt.create_change('bare');
 INSERT INTO subject SELECT 'own', login, pg_temp.made('waive plan submit', login) FROM login;
 INSERT INTO subject SELECT 'own_draft', login, pg_temp.made('draft', login) FROM login;
+SET changemgmt.actor = 'lead';
+SELECT changemgmt.set_board_cadence('cab', 'DTSTART:20200101T000000Z DURATION:PT1H RRULE:FREQ=DAILY;BYHOUR=0,6,12,18'),
+	changemgmt.plan_meetings('cab', now() + interval '2 days') \g /dev/null
+INSERT INTO subject (name, id) SELECT 'meeting', min(id) FROM changemgmt.board_meeting UNION ALL SELECT 'empty_meeting', max(id) FROM changemgmt.board_meeting
+	UNION ALL SELECT 'held_meeting', changemgmt.call_emergency_meeting('cab', 'fire');
+SELECT changemgmt.add_to_agenda(m.id::bigint, c.id::bigint, 1) FROM subject AS m, subject AS c WHERE m.name = 'meeting' AND c.name = 'awaiting_approval' \g /dev/null
+SELECT changemgmt.hold_meeting(m.id::bigint, '{lead}'), changemgmt.record_minute(m.id::bigint, c.id::bigint, 'said')
+FROM subject AS m, subject AS c WHERE m.name = 'held_meeting' AND c.name = 'planned' \g /dev/null
 RESET changemgmt.actor;
 INSERT INTO changemgmt.incident_cause (incident_id, change_id) SELECT changemgmt.incident_id('INC-1'), id::bigint FROM subject WHERE name = 'checked';
 INSERT INTO subject (name, id)
@@ -638,8 +665,9 @@ DELETE FROM changemgmt.board_member WHERE person_id IN (SELECT changemgmt.person
 SELECT is_empty($$
 	SELECT m.*, walk FROM matrix AS m, pg_temp.walk(m, 'member_') AS walk
 	WHERE kind = 'function' AND walk <> CASE
-		WHEN subject IN ('approve', 'reject', 'defer', 'abstain', 'add_condition', 'waive', 'override_booking') THEN replace(pg_temp.duties(m), 'ok', 'MC003')
-		ELSE pg_temp.duties(m) END$$, 'without a seat nobody votes, sets conditions or waives, and everything else is as before');
+		WHEN subject IN ('approve', 'reject', 'defer', 'abstain', 'add_condition', 'waive', 'override_booking', 'add_to_agenda', 'remove_from_agenda',
+			'call_emergency_meeting', 'hold_meeting', 'record_minute', 'close_meeting') THEN replace(pg_temp.duties(m), 'ok', 'MC003')
+		ELSE pg_temp.duties(m) END$$, 'without a seat nobody votes, sets conditions, waives or leads a meeting, and everything else is as before');
 
 -- A function of the site's with its owner's rights: by the server's rules it
 -- does what its owner has the duty for, whoever calls, and not more. Who calls
@@ -698,7 +726,7 @@ INSERT INTO public_may VALUES
 	('changemgmt.rate', 'USAGE'), ('changemgmt.recurrence', 'USAGE'), ('changemgmt.approval_count', 'USAGE'), ('changemgmt.change_state', 'USAGE'),
 	('changemgmt.next_step', 'USAGE'), ('changemgmt.unmet_requirement', 'USAGE'),
 	-- the policies call it for whoever reads
-	('changemgmt.hidden_changes()', 'EXECUTE'), ('changemgmt.hidden_causes()', 'EXECUTE');
+	('changemgmt.hidden_changes()', 'EXECUTE'), ('changemgmt.hidden_causes()', 'EXECUTE'), ('changemgmt.hidden_items(text)', 'EXECUTE');
 CREATE FUNCTION pg_temp.acl() RETURNS TABLE (object text, privilege text) LANGUAGE sql AS $$
 	SELECT o.object, a.privilege_type
 	FROM (SELECT oid::regprocedure::text, coalesce(proacl, acldefault('f', proowner)), pronamespace, oid, 'pg_proc'::regclass FROM pg_proc

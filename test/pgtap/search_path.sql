@@ -148,7 +148,22 @@ BEGIN
 	PERFORM set_config('changemgmt.actor', 'ann', true);
 	PERFORM changemgmt.submit(c);
 	PERFORM set_config('changemgmt.actor', 'cyd', true);
+	-- and a meeting
+	PERFORM changemgmt.set_board_cadence('cab', 'weekly', 1, 'here', pg_catalog.now());
+	PERFORM changemgmt.plan_meetings('cab', pg_catalog.timestamptz_pl_interval(pg_catalog.now(), '1 month'));
+	PERFORM changemgmt.set_board_cadence('cab', 'monthly', 1, 'here', pg_catalog.now());
+	PERFORM changemgmt.next_meeting('cab');
+	PERFORM changemgmt.cancel_meeting(changemgmt.call_emergency_meeting('cab', 'no'), 'no');
+	SELECT changemgmt.call_emergency_meeting('cab', 'why') INTO part;
+	PERFORM changemgmt.add_to_agenda(part, c, 1);
+	PERFORM changemgmt.hold_meeting(part, '{cyd,dan}', 'dan');
+	PERFORM changemgmt.record_minute(part, c, 'said');
+	PERFORM changemgmt.remove_from_agenda(part, c);
+	PERFORM FROM changemgmt.board_agenda;
 	PERFORM changemgmt.approve(c);
+	PERFORM changemgmt.close_meeting(part, 'all');
+	PERFORM FROM changemgmt.board_minutes;
+	PERFORM changemgmt.hidden_items('agenda_item'), changemgmt.hidden_items('meeting_minute');
 	PERFORM set_config('changemgmt.actor', 'dan', true);
 	PERFORM changemgmt.approve(c);
 	PERFORM set_config('changemgmt.actor', 'ann', true);

@@ -171,7 +171,7 @@ for my $inserts ('--inserts', '--column-inserts --rows-per-insert=100 --on-confl
 		$s->createdb('inserts');
 		my ($rc, undef, $err) = $s->run($s->psql_command(db => 'inserts'), $single || (), '-f', $dump);
 		is($rc, 3, "a dump with $inserts is refused $single");
-		like($err, qr/ERROR:  MC001: .*begins as draft.*History comes in by COPY/s, "$inserts: with what to do instead $single");
+		like($err, qr/ERROR:  MC001: .*(begins as draft|planned before it is held).*History comes in by COPY/s, "$inserts: with what to do instead $single");
 		is($s->sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'changemgmt'", db => 'inserts'), 0,
 			"$inserts: in one transaction nothing is there") if $single;
 	}

@@ -227,6 +227,19 @@ SELECT changemgmt.link_change(max(id), 'commit', target => 'abc123', occurred_at
 SELECT public.act('mona');
 SELECT changemgmt.confirm_cause('INC-4711', min(id)), changemgmt.confirm_cause('INC-4712', max(id), false)
 FROM changemgmt.change WHERE status = 'closed';
+DO $$
+DECLARE
+    meeting bigint;
+BEGIN
+    IF to_regclass('changemgmt.board_meeting') IS NULL THEN RETURN; END IF;
+    PERFORM changemgmt.set_board_cadence('cab', 'DTSTART;TZID=Europe/Berlin:20260108T100000 DURATION:PT1H RRULE:FREQ=WEEKLY;BYDAY=TH', 1, 'room "2"');
+    PERFORM changemgmt.plan_meetings('cab', now() + interval '1 month');
+    meeting := changemgmt.call_emergency_meeting('cab', 'It''s urgent');
+    PERFORM changemgmt.add_to_agenda(meeting, min(id), 1) FROM changemgmt.change WHERE status = 'awaiting_approval' AND model = 'ours' AND NOT on_hold;
+    PERFORM changemgmt.hold_meeting(meeting, '{mona,vera}');
+    PERFORM changemgmt.record_minute(meeting, min(id), 'We said "no"') FROM changemgmt.change WHERE status = 'awaiting_approval' AND model = 'ours';
+    PERFORM changemgmt.close_meeting(meeting, 'All said.');
+END $$;
 -- history from before the extension, and a draft that was deleted
 COPY changemgmt.change (id, title, model, type, status, outcome, requester_id, actual_start, actual_end, created_at) FROM stdin;
 100001	history	normal	normal	closed	successful	1	2020-01-01 10:00+00	2020-01-01 11:00+00	2019-12-24 00:00+00
@@ -346,8 +359,10 @@ my %reads = (
 	'ics_event(text,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,text,text,text,boolean,bigint)'
 		=> "c.id::text, c.created_at, c.created_at, c.updated_at, c.title, c.description, c.type, c.status, true, c.revision",
 	'ics_range(timestamp with time zone,timestamp with time zone)' => "'2026-01-01', '2027-01-01'",
+	'hidden_items(text)'                                   => "'meeting_minute'",
 	'library_version()'                                    => '',
 	'merkle_root(bytea[])'                                 => "ARRAY[changemgmt.row_digest(c)]",
+	'next_meeting(text)'                                   => "'cab'",
 	'next_steps(bigint)'                                   => 'c.id',
 	'next_windows(text,interval,timestamp with time zone,integer,boolean,text,text)' => "'db', '1 hour', '2100-01-01', 5, true, 'development', 'major'",
 	'numerator(changemgmt.rate)'                           => 'r.a',

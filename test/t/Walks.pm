@@ -82,6 +82,21 @@ ann | | SELECT changemgmt.approve($1)
 ann | | SELECT changemgmt.approval_tally($1)
 ann | | SELECT changemgmt.approval_state($1)
 ann | | SELECT changemgmt.approval_waiting($1)
+mona | | SELECT changemgmt.set_board_cadence('cab', 'weekly', 1, 'here', date_trunc('hour', now()), 30)
+mona | MC008 | SELECT changemgmt.set_board_cadence('cab', 'never')
+mona | | SELECT changemgmt.plan_meetings('cab', now() + interval '3 weeks')
+mona | MC008 | SELECT changemgmt.plan_meetings('cab', 'infinity')
+mona | | SELECT changemgmt.next_meeting('cab')
+mona | | SELECT changemgmt.cancel_meeting(changemgmt.call_emergency_meeting('cab', 'walk'), 'no')
+mona | | SELECT changemgmt.add_to_agenda(changemgmt.call_emergency_meeting('cab', 'walk'), $1, 1)
+otto | MC003 | SELECT changemgmt.call_emergency_meeting('cab', 'walk')
+mona | MC008 | SELECT changemgmt.hold_meeting(meeting_id, '{mona,king}') FROM changemgmt.agenda_item WHERE change_id = $1
+mona | | SELECT changemgmt.hold_meeting(meeting_id, '{mona,ann}') FROM changemgmt.agenda_item WHERE change_id = $1
+mona | MC002 | SELECT changemgmt.record_minute(meeting_id, $1, 'said', 'approved') FROM changemgmt.agenda_item WHERE change_id = $1
+mona | | SELECT changemgmt.record_minute(meeting_id, $1, 'said') FROM changemgmt.agenda_item WHERE change_id = $1
+mona | | SELECT changemgmt.remove_from_agenda(meeting_id, $1) FROM changemgmt.agenda_item WHERE change_id = $1
+mona | | SELECT changemgmt.close_meeting(meeting_id, 'all said') FROM changemgmt.agenda_item WHERE change_id = $1
+mona | MC005 | SELECT changemgmt.record_minute(meeting_id, $1, 'other') FROM changemgmt.agenda_item WHERE change_id = $1
 ben | MC010 | SELECT changemgmt.approve($1, expected_revision => 1)
 ben | | SELECT changemgmt.approve($1)
 otto | | SELECT changemgmt.earliest_start($1)
@@ -226,7 +241,8 @@ otto | MC008 | SELECT changemgmt.grant_role('regress_walker', 'king')
 otto | | SELECT changemgmt.revoke_role('regress_walker', 'manager')
 otto | | SELECT changemgmt.duty_rights()
 otto | | SELECT changemgmt.hidden_changes()
-otto | | SELECT changemgmt.hidden_causes()
+otto | | SELECT changemgmt.hidden_causes(), changemgmt.hidden_items('agenda_item'), changemgmt.hidden_items('meeting_minute')
+otto | MC008 | SELECT changemgmt.hidden_items('change')
 otto | | SELECT changemgmt.verify_checkpoint(repeat('0', 64))
 otto | | SELECT changemgmt.library_version()
 otto | | SELECT changemgmt.shipped_tables()
