@@ -110,7 +110,25 @@ CREATE VIEW changemgmt.metrics_fact AS
 		CASE WHEN c.approved_at > c.submitted_at AND isfinite(c.submitted_at)
 				  AND isfinite(c.approved_at)
 			THEN date_part('epoch', c.approved_at - c.submitted_at)
-		END AS approval_wait_seconds
+		END AS approval_wait_seconds,
+		-- what shipped_models() separates: normal and major, and less of it in
+		-- lean_normal; a site's model has the profile of its base
+		c.type IN ('normal', 'major') AND (
+			c.verifier_id IS NOT NULL AND c.verifier_id = c.implementer_id
+				AND NOT v.is_lean
+			OR c.approved_seal IS NOT NULL
+				AND EXISTS (SELECT FROM changemgmt.approval_vote AS a
+							WHERE a.change_id = c.id
+							  AND a.round = c.approval_round
+							  AND a.decision = 'approved'
+							  AND a.seal = c.approved_seal
+							  AND (c.owner_id IN (a.person_id, a.voted_by_id)
+								   OR c.author_id IN (a.person_id, a.voted_by_id)
+								   OR c.last_editor_id IN (a.person_id, a.voted_by_id)
+								   OR (c.requester_id IN (a.person_id, a.voted_by_id)
+									   OR c.implementer_id IN (a.person_id, a.voted_by_id))
+									  AND NOT v.is_lean)))
+			AS is_unsegregated
 	FROM changemgmt.change AS c
 	LEFT JOIN changemgmt.team ON team.id = c.team_id
 	LEFT JOIN changemgmt.person AS owner ON owner.id = c.owner_id
@@ -145,6 +163,12 @@ CREATE VIEW changemgmt.metrics_fact AS
 				 WHERE cause.change_id = c.id
 				   AND cause.status = 'confirmed')), 'infinity')) AS recovered_at,
 			date_part('epoch', c.actual_end - c.actual_start) AS actual_seconds,
+			CASE WHEN c.model_version = 0 THEN c.model LIKE 'lean\_%'
+				ELSE coalesce((SELECT s.definition ->> 'base' LIKE 'lean\_%'
+							   FROM changemgmt.site_model AS s
+							   WHERE s.key = c.model
+								 AND s.version = c.model_version), false)
+			END AS is_lean,
 			coalesce(c.estimated_minutes * 60::double precision,
 					 date_part('epoch', c.planned_end - c.planned_start))
 				AS estimated_seconds,
@@ -211,6 +235,7 @@ COMMENT ON COLUMN changemgmt.change_fact.recovery_seconds IS 'Of a failed change
 COMMENT ON COLUMN changemgmt.change_fact.lead_time_seconds IS 'deployed_at - the first linked commit, or - created_at where no commit is linked.';
 COMMENT ON COLUMN changemgmt.change_fact.notice_seconds IS 'planned_start - first_submitted_at; negative where it was submitted after its start.';
 COMMENT ON COLUMN changemgmt.change_fact.approval_wait_seconds IS 'approved_at - submitted_at: how long it last waited for its approval; null where it was pre-approved, or submitted again since.';
+COMMENT ON COLUMN changemgmt.change_fact.is_unsegregated IS 'Whether one person held two duties that the shipped model of its type and profile keeps apart: its own model allowed it.';
 
 -- A row a month. The aggregation is LATERAL, so a condition on month reaches
 -- the series and only the changes of those months are read, through
@@ -309,7 +334,11 @@ CREATE VIEW changemgmt.monthly_metrics AS
 		a.approval_waits,
 		a.approval_wait_total_seconds,
 		a.approval_wait_total_seconds / nullif(a.approval_waits, 0) AS approval_wait_mean_seconds,
-		a.approval_wait_median_seconds
+		a.approval_wait_median_seconds,
+		a.unsegregated,
+		changemgmt.rate(a.unsegregated, a.changes)::double precision AS unsegregated_share,
+		changemgmt.wilson_low(changemgmt.rate(a.unsegregated, a.changes)) AS unsegregated_share_low,
+		changemgmt.wilson_high(changemgmt.rate(a.unsegregated, a.changes)) AS unsegregated_share_high
 	FROM (
 		SELECT series.month::date AS month,
 			   span.current_month::date AS current_month,
@@ -374,6 +403,7 @@ CREATE VIEW changemgmt.monthly_metrics AS
 			count(*) FILTER (WHERE f.is_emergency) AS emergency,
 			count(*) FILTER (WHERE f.is_unauthorized) AS unauthorized,
 			count(*) FILTER (WHERE f.is_waived) AS waived,
+			count(*) FILTER (WHERE f.is_unsegregated) AS unsegregated,
 			count(f.is_outside_window) AS with_window,
 			count(*) FILTER (WHERE f.is_outside_window) AS outside_window,
 			array_agg(f.change_id)
@@ -392,7 +422,7 @@ CREATE VIEW changemgmt.monthly_metrics AS
 				   f.notice_seconds, f.approval_wait_seconds,
 				   f.is_rework, f.duration_variance,
 				   f.is_standard, f.is_emergency, f.is_unauthorized,
-				   f.is_waived, f.is_outside_window
+				   f.is_waived, f.is_outside_window, f.is_unsegregated
 			FROM changemgmt.metrics_fact AS f
 			WHERE f.actual_end >= m.begins_at - interval '24 hours'
 			  AND f.actual_end < m.ends_at + interval '24 hours'
@@ -522,3 +552,7 @@ COMMENT ON COLUMN changemgmt.monthly_metrics.approval_waits IS 'Changes whose wa
 COMMENT ON COLUMN changemgmt.monthly_metrics.approval_wait_total_seconds IS 'Waiting time for approval (last submission until approval), summed up, in seconds; null where approval_waits is 0.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.approval_wait_mean_seconds IS 'Waiting time for approval (last submission until approval), mean in seconds.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.approval_wait_median_seconds IS 'Waiting time for approval (last submission until approval), exact median in seconds.';
+COMMENT ON COLUMN changemgmt.monthly_metrics.unsegregated IS 'Changes where one person held two duties that the shipped model of their type and profile keeps apart.';
+COMMENT ON COLUMN changemgmt.monthly_metrics.unsegregated_share IS 'unsegregated / changes.';
+COMMENT ON COLUMN changemgmt.monthly_metrics.unsegregated_share_low IS 'Lower bound of the 95 % Wilson interval of unsegregated_share.';
+COMMENT ON COLUMN changemgmt.monthly_metrics.unsegregated_share_high IS 'Upper bound of the 95 % Wilson interval of unsegregated_share.';

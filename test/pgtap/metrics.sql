@@ -454,6 +454,7 @@ SELECT is_empty('
 		(unauthorized_share, unauthorized_share_low,
 		 unauthorized_share_high, changes),
 		(waived_share, waived_share_low, waived_share_high, changes),
+		(unsegregated_share, unsegregated_share_low, unsegregated_share_high, changes),
 		(outside_window_share, outside_window_share_low,
 		 outside_window_share_high, with_window)
 	) AS r (rate, low, high, denominator)
