@@ -176,6 +176,48 @@ SELECT approve(6);
 \set ECHO none
 
 \echo
+\echo '--- Nights when work is allowed, a freeze when it is not; a time is refused, and better ones offered'
+\set ECHO queries
+SET changemgmt.actor = 'carol';
+\o /dev/null
+SELECT add_ci('billing', tier => 2, owner => 'dave');
+SELECT add_maintenance_window('nights of billing', ci => 'billing',
+    recurrence => 'DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=WEEKLY;BYDAY=TU,TH');
+SELECT declare_blackout('closing of the books', ci => 'billing', reason => 'Invoices are written.',
+    starts_at => date_trunc('week', now()) + interval '8 days 12 hours',
+    ends_at => date_trunc('week', now()) + interval '12 days');
+SET changemgmt.actor = 'alice';
+SELECT advance(c.id, 'approved') FROM create_change('Renew the certificate of billing',
+    template => 'renew_certificate', owner => 'alice', items => '{billing}',
+    planned_start => date_trunc('week', now()) + interval '10 days 1 hour',
+    planned_end => date_trunc('week', now()) + interval '10 days 2 hours') AS c;
+\o
+\set ON_ERROR_STOP off
+SELECT * FROM schedule(7);
+\set ON_ERROR_STOP on
+SELECT is_open, reason, until FROM window_state('billing', date_trunc('week', now()) + interval '10 days 1 hour');
+SELECT starts_at, ends_at, free_until FROM suggest_windows(7);
+SELECT starts_at AS slot_start, ends_at AS slot_end FROM suggest_windows(7, 1) \gset
+SELECT number, status FROM schedule(7, :'slot_start', :'slot_end');
+\set ECHO none
+
+\echo
+\echo '--- Nobody else gets this time; what is free is known at once'
+\set ECHO queries
+SET changemgmt.actor = 'bob';
+\o /dev/null
+SELECT advance(c.id, 'approved') FROM create_change('Renew the certificate of the invoice printer',
+    template => 'renew_certificate', owner => 'bob', items => '{billing}',
+    planned_start => :'slot_start', planned_end => :'slot_end') AS c;
+\o
+\set ON_ERROR_STOP off
+SELECT * FROM schedule(8);
+\set ON_ERROR_STOP on
+SELECT starts_at, ends_at FROM next_windows('billing', '1 hour');
+SELECT number, title, starts_at, is_booked FROM change_schedule ORDER BY starts_at LIMIT 3;
+\set ECHO none
+
+\echo
 \echo '--- A year of history comes in by COPY (test/demo/history.sql)'
 \ir history.sql
 \set ECHO queries
