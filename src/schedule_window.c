@@ -180,6 +180,7 @@ slots_search(SlotSearch *search)
 		int			n_open;
 		int			n_taken;
 		int			t = 0;
+		TimestampTz taken_to = DT_NOBEGIN;
 
 		range.from = range.to;
 		range.to = Min(range.from + step, horizon);
@@ -188,7 +189,7 @@ slots_search(SlotSearch *search)
 		taken = periods_taken(search, &range, &n_taken);
 		for (int o = 0; o < n_open; o++)
 		{
-			TimestampTz from = open[o].from;
+			TimestampTz from = Max(open[o].from, taken_to);
 
 			while (from < open[o].to)
 			{
@@ -199,7 +200,8 @@ slots_search(SlotSearch *search)
 				/* over what is taken, from where it begins to where all ends */
 				while (t < n_taken && taken[t].from <= from)
 				{
-					from = Max(from, taken[t].to);
+					taken_to = Max(taken_to, taken[t].to);
+					from = Max(from, taken_to);
 					t++;
 				}
 				if (from >= to)
