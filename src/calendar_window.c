@@ -57,14 +57,14 @@ typedef struct Window
 typedef struct WindowCache
 {
 	MemoryContext context;
-	uint64		reading;		/* the how-manieth */
+	uint64		reading;		/* its number, see window_readings */
 	int			n;
 	Window	   *windows;
 } WindowCache;
 
 static CachedTable window_table = {.relation = "change_window"};
 static WindowCache *window_cache = NULL;
-static uint64 window_readings = 0;
+static uint64 window_readings = 0;	/* only the last one is kept */
 
 /* An item, and what it depends on, directly or not. */
 typedef struct Reach

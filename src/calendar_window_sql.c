@@ -36,8 +36,10 @@ PG_FUNCTION_INFO_V1(window_stamp);
 
 extern Datum ci_id(PG_FUNCTION_ARGS);
 
-/* A model is looked up here, by its key, although its room comes later: a
- * misspelt one would make a blackout of nothing. */
+/*
+ * A model is looked up here, although its room comes later: a misspelt one
+ * would make a blackout of nothing.
+ */
 static void
 check_model(const char *key)
 {

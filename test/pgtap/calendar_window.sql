@@ -467,6 +467,17 @@ SELECT add_maintenance_window('rows', 'DTSTART:20260106T020000Z DURATION:PT2H RR
 SELECT is(pg_temp.try($$SELECT declare_blackout('rows', starts_at => '2026-01-01', ends_at => '2026-01-02')$$),
 	'23505 duplicate key value violates unique constraint "change_window_name_key"', 'a name is one window''s');
 SELECT is(pg_temp.try($$SELECT window_state(NULL, '2600-01-01')$$), '22008 recurrences are computed up to the year 2499', 'a window without an end, in 2600');
+CREATE FUNCTION pg_temp.context(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	context text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+	RETURN split_part(context, E'\n', 1);
+END $$;
+SELECT is(pg_temp.context($$SELECT window_state(NULL, '2600-01-01')$$), 'window "rows"', 'which one, says the context');
 SELECT is(pg_temp.try($$SELECT open_windows(NULL, '[2499-12-01,2500-02-01)')$$), '22008 recurrences are computed up to the year 2499', 'or open until then');
 SELECT is((window_state(NULL, '2499-12-31 02:00')).until, '2499-12-31 04:00', 'it is known to the end of 2499');
 SELECT is((window_state(NULL, '2499-12-31 04:00')).until, NULL, 'and not after');
