@@ -233,6 +233,26 @@ FROM cab_queue ORDER BY place;
 \set ECHO none
 
 \echo
+\echo '--- The board meets about what needs talking; its minutes say what its votes came to'
+\set ECHO queries
+SET changemgmt.actor = 'carol';
+\o /dev/null
+SELECT set_board_cadence('cab', 'weekly', quorum => 3, first_start => date_trunc('hour', now()) + interval '1 hour');
+SELECT plan_meetings('cab', now() + interval '1 month');
+\o
+SELECT place, number, title, recommendation_reason AS why FROM board_agenda ORDER BY place;
+SELECT id AS meeting FROM next_meeting('cab') \gset
+SELECT members, quorum, is_quorate FROM hold_meeting(:meeting, '{carol,bob,erin}');
+SET changemgmt.actor = 'erin';
+SELECT number, status FROM approve(6, 'As long as the old table stays for a week.');
+\o /dev/null
+SELECT record_minute(:meeting, 6, 'Partitions are filled beside the table, then swapped.');
+SELECT close_meeting(:meeting);
+\o
+SELECT item, number, decision, votes, discussion FROM board_minutes WHERE meeting_id = :meeting;
+\set ECHO none
+
+\echo
 \echo '--- The months: a rate never stands without its counts and its 95 % interval'
 \set ECHO queries
 SELECT to_char(month, 'YYYY-MM') AS month, changes, failed, decided,

@@ -239,6 +239,14 @@ SELECT edit_change(:itil, jsonb_build_object('planned_start', add_business_days(
 SELECT is(pg_temp.does('asker', format('submit(%s)', :itil)), 'awaiting_approval', 'K2: itil waits for the board');
 SELECT results_eq($$SELECT title, board, notice_kept, approvals_need FROM cab_queue$$,
 	$$VALUES ('Itil', 'cab', true, 2)$$, 'A2: the board sees it in its queue');
+SELECT is((SELECT recommendation FROM cab_queue WHERE title = 'Itil'), 'decide_asynchronously', 'A4: what needs no talking is not talked about');
+SELECT add_board('steering') \g /dev/null
+SELECT set_board_cadence('cab', 'weekly', first_start => now() + interval '1 hour'),
+	set_board_cadence('steering', 'monthly', first_start => now() + interval '1 day') \g /dev/null
+SELECT ok(plan_meetings('cab', now() + interval '22 days') = 4 AND plan_meetings('steering', now() + interval '2 months') >= 1,
+	'A2, G5: boards meet on a fixed rhythm');
+SELECT is_empty($$SELECT FROM board_agenda$$, 'A4: and the agenda is empty then');
+SELECT is(pg_temp.refusal('manager', $$SELECT call_emergency_meeting('cab', 'Down')$$), '', 'A2: and at once for emergencies');
 SELECT is(pg_temp.refusal('security', format('SELECT defer(%s)', :itil)),
 	'MC002 | reason: the vote says deferred without a reason', 'A3: a deferral says why');
 SELECT is(pg_temp.refusal('asker', format('SELECT approve(%s)', :itil)),
