@@ -17,6 +17,7 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -33,6 +34,7 @@ PG_FUNCTION_INFO_V1(vote_judge);
 PG_FUNCTION_INFO_V1(vote_tally);
 PG_FUNCTION_INFO_V1(condition_judge);
 PG_FUNCTION_INFO_V1(approve);
+PG_FUNCTION_INFO_V1(approve_with_conditions);
 PG_FUNCTION_INFO_V1(reject);
 PG_FUNCTION_INFO_V1(defer);
 PG_FUNCTION_INFO_V1(abstain);
@@ -116,32 +118,62 @@ vote_stamp(PG_FUNCTION_ARGS)
 													 values, nulls));
 }
 
-/* The board that the model asks; NULL where it asks one approver. */
-static const char *
-vote_board(const ChangeModel *model)
+/*
+ * Whether somebody may vote in a person's place, of a tally without that
+ * person's vote, and who arranged it: for each level that asks the person the
+ * vote would count, so the delegation has to hold for all of them.
+ */
+static bool
+delegation_covers(const Tally *tally, int64 person, int64 hand,
+				  List **made_by)
 {
-	return model->policy == POLICY_BOARD ? model->board : NULL;
+	bool		asked = tally_asks(tally);
+	bool		covered = asked;
+
+	*made_by = NIL;
+	for (int i = 0; i < tally->count; i++)
+	{
+		List	   *by;
+		bool		found;
+
+		if (asked && !tally->levels[i].asks_voter)
+			continue;
+		found = delegation_find(tally->levels[i].level->board, person, hand,
+								&by);
+		*made_by = list_concat(*made_by, by);
+		covered = asked ? covered && found : covered || found;
+	}
+	return covered;
 }
 
 /* Whether somebody may vote on a change: with a vote of one's own, or another's. */
 static bool
 may_vote(const ChangeModel *model, const ChangeRow *row, int64 hand)
 {
-	List	   *givers;
-	ListCell   *lc;
+	Tally		tally;
 
-	if (model->policy == POLICY_NONE || approver_conflict(model, row, hand) >= 0)
+	if (approver_conflict(model, row, hand) >= 0)
 		return false;
-	if (person_is_eligible(model, row, hand))
+	tally_count(&tally, model, row, hand);
+	if (tally_asks(&tally))
 		return true;
-	givers = delegation_givers(vote_board(model), hand);
-	foreach(lc, givers)
+	for (int i = 0; i < tally.count; i++)
 	{
-		int64		giver = *(int64 *) lfirst(lc);
+		ListCell   *lc;
 
-		if (person_is_eligible(model, row, giver) &&
-			approver_conflict(model, row, giver) < 0)
-			return true;
+		foreach(lc, delegation_givers(tally.levels[i].level->board, hand))
+		{
+			int64		giver = *(int64 *) lfirst(lc);
+			List	   *made_by;
+			Tally		of_giver;
+
+			if (approver_conflict(model, row, giver) >= 0)
+				continue;
+			tally_count(&of_giver, model, row, giver);
+			if (tally_asks(&of_giver) &&
+				delegation_covers(&of_giver, giver, hand, &made_by))
+				return true;
+		}
 	}
 	return false;
 }
@@ -244,6 +276,7 @@ vote_judge(PG_FUNCTION_ARGS)
 	int64		person;
 	int64		hand;
 	int64		others;
+	Tally		tally;
 	List	   *made_by = NIL;
 	ListCell   *lc;
 	Datum		arguments[4];
@@ -269,7 +302,9 @@ vote_judge(PG_FUNCTION_ARGS)
 
 	person = DatumGetInt64(vote_value(tuple, desc, "person_id", &isnull));
 	hand = actor_person_required();
-	if (person != hand && !delegation_find(vote_board(model), person, hand, &made_by))
+	/* what is open to somebody is what is open without the own vote */
+	tally_count(&tally, model, &row, person);
+	if (person != hand && !delegation_covers(&tally, person, hand, &made_by))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_NOT_PERMITTED),
 				 errmsg("\"%s\" cannot vote for \"%s\"", actor_name(),
@@ -320,19 +355,8 @@ vote_judge(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_MC_APPEND_ONLY),
 				 errmsg("the vote belongs to a round that is over"), err_as_caller()));
 
-	if (!person_is_eligible(model, &row, person))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_NOT_PERMITTED),
-				 errmsg("\"%s\" may not vote on %s", person_name(person),
-						change_number_text(change_id_of(&row))),
-				 model->policy == POLICY_BOARD ?
-				 errdetail("Model \"%s\" asks the members of board %s.",
-						   model->key, model->board) :
-				 errdetail("Model \"%s\" asks a technical lead or an owner of the affected items.",
-						   model->key),
-				 errhint("SELECT missing FROM changemgmt.approval_tally(" INT64_FORMAT ") names who may.",
-						 change_id_of(&row)),
-				 err_as_caller()));
+	vote_require_asked(&tally, model, &row, person,
+					   !TRIGGER_FIRED_BY_INSERT(trigdata->tg_event));
 	require_no_conflict(model, &row, person);
 	require_no_conflict(model, &row, hand);
 	/* nor does somebody who has part in it choose who votes */
@@ -413,11 +437,11 @@ vote_tally(PG_FUNCTION_ARGS)
 		(void) change_read(&row, change_id, true);
 		if (votes_are_open(lifecycle_model(&row), &row))
 		{
-			tally_count(&tally, lifecycle_model(&row), &row);
+			tally_count(&tally, lifecycle_model(&row), &row, 0);
 			if (tally.decision != VERB_NONE)
 				lifecycle_take(&row, tally.decision,
 							   tally.decision == VERB_APPROVE ? NULL :
-							   tally.reasons.data);
+							   tally_level(&tally)->reasons.data);
 		}
 		SPI_finish();
 	}
@@ -429,13 +453,81 @@ vote_tally(PG_FUNCTION_ARGS)
  * Verbs
  * ---------------------------------------------------------------- */
 
+/* What conditions are given as: titles, none of them blank. */
+static void
+conditions_check(ArrayType *conditions)
+{
+	Datum	   *titles;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(conditions, TEXTOID, -1, false, TYPALIGN_INT, &titles,
+					  &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		char	   *title = nulls[i] ? NULL : TextDatumGetCString(titles[i]);
+
+		if (title == NULL || title[strspn(title, " \t\r\n")] == '\0')
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+					 errmsg("condition %d says nothing", i + 1),
+					 errhint("A condition is the title of a task that is done before the start.")));
+	}
+	if (count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+				 errmsg("no condition is given"),
+				 errhint("changemgmt.approve() approves without one.")));
+}
+
+/*
+ * Add the conditions that the change does not have yet, in their order; with
+ * "look", only say whether there is one.
+ */
+static bool
+conditions_add(const ChangeRow *row, Datum conditions, bool look)
+{
+#define NEW_CONDITIONS \
+	" FROM pg_catalog.unnest($2) WITH ORDINALITY AS c(title, place)" \
+	" WHERE NOT EXISTS (SELECT FROM changemgmt.change_task AS t" \
+	"  WHERE t.change_id OPERATOR(pg_catalog.=) $1 AND t.is_condition" \
+	"  AND t.phase OPERATOR(pg_catalog.=) 'preparation'" \
+	"  AND t.title OPERATOR(pg_catalog.=) c.title)"
+	static KeptPlan any = {
+		"SELECT" NEW_CONDITIONS, 2, {INT8OID, TEXTARRAYOID}, NULL
+	};
+	static KeptPlan insert = {
+		"INSERT INTO changemgmt.change_task"
+		" (change_id, title, phase, position, is_condition)"
+		" SELECT $1, pg_catalog.min(c.title), 'preparation',"
+		" (SELECT COALESCE(pg_catalog.max(p.position), 0)"
+		"  FROM changemgmt.change_task AS p"
+		"  WHERE p.change_id OPERATOR(pg_catalog.=) $1"
+		"  AND p.phase OPERATOR(pg_catalog.=) 'preparation')"
+		" OPERATOR(pg_catalog.+) (pg_catalog.row_number()"
+		"  OVER (ORDER BY pg_catalog.min(c.place)))::pg_catalog.int4, true"
+		NEW_CONDITIONS " GROUP BY c.title ORDER BY pg_catalog.min(c.place)",
+		2, {INT8OID, TEXTARRAYOID}, NULL
+	};
+	Datum		arguments[2];
+
+	arguments[0] = row->value[CH_id];
+	arguments[1] = conditions;
+	if (look)
+		kept_plan_execute(&any, arguments, NULL, 1);
+	else
+		kept_plan_execute_input(&insert, arguments, NULL, 0);
+	return SPI_processed > 0;
+}
+
 /*
  * One vote, again with what it was before where nothing is to be done: person
- * (0: who is acting), decision, reason and expected revision in these arguments.
+ * (0: who is acting), decision, conditions (0: none), reason and expected
+ * revision in these arguments.
  */
 static Datum
 vote_give(FunctionCallInfo fcinfo, int64 person, const char *decision,
-		  int reason, int expected_revision)
+		  Datum conditions, int reason, int expected_revision)
 {
 	static KeptPlan insert = {
 		"INSERT INTO changemgmt.approval_vote (change_id, person_id, decision, reason)"
@@ -461,6 +553,8 @@ vote_give(FunctionCallInfo fcinfo, int64 person, const char *decision,
 	Datum		arguments[7];
 	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
 	bool		open;
+	bool		voted;
+	bool		more;
 	Datum		result;
 
 	SPI_connect();
@@ -489,15 +583,30 @@ vote_give(FunctionCallInfo fcinfo, int64 person, const char *decision,
 	arguments[5] = row.value[CH_plan_revision];
 	nulls[5] = open ? ' ' : 'n';
 	kept_plan_execute(&same, arguments, nulls, 1);
-	if (SPI_processed == 0)
+	voted = SPI_processed > 0;
+	more = conditions != (Datum) 0 && conditions_add(&row, conditions, true);
+	if ((!voted || more) && !open)
+		transition_illegal(&row, lifecycle_model(&row),
+						   psprintf("a vote (%s)", decision));
+	if (more)
 	{
-		if (!open)
-			transition_illegal(&row, lifecycle_model(&row),
-							   psprintf("a vote (%s)", decision));
+		const ChangeModel *model = lifecycle_model(&row);
+		int64		voter = DatumGetInt64(arguments[1]);
+		Tally		tally;
+
+		/* before the vote, which may decide: they belong to what it says */
+		tally_count(&tally, model, &row, voter);
+		vote_require_asked(&tally, model, &row, voter, true);
+		require_no_conflict(model, &row, voter);
+		(void) conditions_add(&row, conditions, false);
+	}
+	if (!voted)
+	{
 		kept_plan_execute(&insert, arguments, nulls, 0);
 		kept_plan_require_row(&insert, "the vote");
-		(void) change_read(&row, change_id_of(&row), false);
 	}
+	if (!voted || more)
+		(void) change_read(&row, change_id_of(&row), false);
 	result = lifecycle_state(&row);
 	SPI_finish();
 	return result;
@@ -507,7 +616,7 @@ vote_give(FunctionCallInfo fcinfo, int64 person, const char *decision,
 static Datum
 vote(FunctionCallInfo fcinfo, const char *decision)
 {
-	return vote_give(fcinfo, 0, decision, 1, 2);
+	return vote_give(fcinfo, 0, decision, (Datum) 0, 1, 2);
 }
 
 /* vote_for(change_id, person, decision, reason, expected_revision) */
@@ -528,7 +637,7 @@ vote_for(PG_FUNCTION_ARGS)
 			return vote_give(fcinfo,
 							 DatumGetInt64(DirectFunctionCall1(person_id,
 															   PG_GETARG_DATUM(1))),
-							 decisions[i], 3, 4);
+							 decisions[i], (Datum) 0, 3, 4);
 	ereport(ERROR,
 			(errcode(ERRCODE_MC_INVALID_INPUT),
 			 PG_ARGISNULL(2) ? errmsg("the decision is missing") :
@@ -541,6 +650,19 @@ Datum
 approve(PG_FUNCTION_ARGS)
 {
 	return vote(fcinfo, "approved");
+}
+
+/* approve_with_conditions(change_id, conditions, reason, expected_revision) */
+Datum
+approve_with_conditions(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("no condition is given"),
+				 errhint("changemgmt.approve() approves without one.")));
+	conditions_check(PG_GETARG_ARRAYTYPE_P(1));
+	return vote_give(fcinfo, 0, "approved", PG_GETARG_DATUM(1), 2, 3);
 }
 
 Datum
@@ -565,6 +687,7 @@ void
 approval_init(void)
 {
 	approval_segregation_init();
+	approval_policy_init();
 	approval_tally_init();
 	change_part_register("approval_vote");
 }

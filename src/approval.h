@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * approval.h
- *	  Votes, the tally, and segregation of duties.
+ *	  Votes, policies, the tally, and segregation of duties.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,6 +9,23 @@
 #define CHANGEMGMT_APPROVAL_H
 
 #include "lifecycle.h"
+
+/* What a change's approval may go by. */
+typedef struct ApprovalPolicy
+{
+	char	   *name;			/* NULL: the model's own */
+	char	   *conditions;		/* in words */
+	List	   *levels;			/* ApprovalLevel, in order */
+	int64		asks;			/* approvals at the least, now */
+} ApprovalPolicy;
+
+/*
+ * The policies whose conditions a change meets, the model's own first where it
+ * has one.  Nothing of them belongs to the session's cache.
+ */
+extern List *approval_policies(const ChangeModel *model, const ChangeRow *row);
+/* Of these, with what they ask: the one that holds; NULL of none. */
+extern const ApprovalPolicy *approval_policy_strictest(const List *policies);
 
 /* Somebody who may vote and has not, or only for another plan. */
 typedef struct OpenVote
@@ -19,28 +36,65 @@ typedef struct OpenVote
 	bool		is_stale;
 } OpenVote;
 
-/* Where the votes stand. */
-typedef struct Tally
+/* Votes on one seat of a level. */
+typedef struct SeatTally
 {
-	int			needed;
+	int			eligible;
+	int			approved;
+	int			rejected;
+	int			deferred;
+	int			abstained;
+} SeatTally;
+
+/* Where the votes on a level stand. */
+typedef struct LevelTally
+{
+	const ApprovalLevel *level;
+	int64		needed;			/* of who is eligible and has not abstained */
 	int			eligible;
 	int			approved;
 	int			rejected;
 	int			deferred;
 	int			abstained;
 	int			stale;			/* votes for another plan */
-	StringInfoData waiting;		/* logins of who has not voted freshly */
-	List	   *open;			/* the same people: OpenVote * */
+	int			kept_apart;		/* asked, but duties keep them from it */
+	bool		asks_voter;		/* who was left out; kept apart or not */
+	SeatTally  *seats;			/* in the level's order; NULL: no seats */
+	List	   *waiting;		/* OpenVote, of who has not voted freshly */
 	StringInfoData reasons;		/* of rejections and deferrals */
+	Verb		decision;		/* VERB_NONE as long as there is none */
+} LevelTally;
+
+/* Where the votes stand. */
+typedef struct Tally
+{
+	const ApprovalPolicy *policy;	/* the one that holds; NULL: none */
+	List	   *policies;		/* all that match */
+	int			count;			/* of levels */
+	LevelTally *levels;
+	int			open;			/* the lowest undecided; count: all approve */
 	Verb		decision;		/* VERB_NONE as long as there is none */
 } Tally;
 
-/* These need an SPI connection. */
+/* The level that is open, or the last; NULL where none is asked. */
+#define tally_level(tally) \
+	((tally)->count == 0 ? NULL : \
+	 &(tally)->levels[Min((tally)->open, (tally)->count - 1)])
+
+/*
+ * Count the votes of the round, but not that of "left_out" (0: of nobody).
+ * These need an SPI connection.
+ */
 extern void tally_count(Tally *tally, const ChangeModel *model,
-						const ChangeRow *row);
-/* Whether a person may vote on a change, by the policy of its model. */
-extern bool person_is_eligible(const ChangeModel *model, const ChangeRow *row,
-							   int64 person);
+						const ChangeRow *row, int64 left_out);
+/* Whether any level asks whose vote was left out, kept apart or not. */
+extern bool tally_asks(const Tally *tally);
+/*
+ * Of a tally without this person's vote: MC003 where no level asks the person
+ * now.  Who has given a vote may change it after its level.
+ */
+extern void vote_require_asked(const Tally *tally, const ChangeModel *model,
+							   const ChangeRow *row, int64 person, bool given);
 
 /* Whether the model asks for votes, and the change waits for them now. */
 extern bool votes_are_open(const ChangeModel *model, const ChangeRow *row);
@@ -85,6 +139,7 @@ extern List *delegated_votes(const ChangeRow *row);
 extern int64 delegated_hand(const List *votes, int64 person);
 
 extern void approval_segregation_init(void);
+extern void approval_policy_init(void);
 extern void approval_tally_init(void);
 extern void approval_init(void);
 

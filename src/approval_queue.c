@@ -35,8 +35,11 @@ approval_waiting(PG_FUNCTION_ARGS)
 	model = lifecycle_model(&row);
 	if (votes_are_open(model, &row))
 	{
-		tally_count(&tally, model, &row);
-		foreach(cell, tally.open)
+		const LevelTally *level;
+
+		tally_count(&tally, model, &row, 0);
+		level = tally_level(&tally);
+		foreach(cell, level ? level->waiting : NIL)
 		{
 			const OpenVote *vote = lfirst(cell);
 			Datum		values[4];

@@ -266,11 +266,11 @@ check_inside_window(const Transition *t)
 	return NULL;
 }
 
-#define OPEN_TASKS(phase) \
+#define OPEN_TASKS(phase, more) \
 	" FROM changemgmt.change_task" \
 	" WHERE change_id OPERATOR(pg_catalog.=) $1" \
 	" AND phase OPERATOR(pg_catalog.=) '" phase "'" \
-	" AND status OPERATOR(pg_catalog.=) 'open'"
+	" AND status OPERATOR(pg_catalog.=) 'open'" more
 
 /*
  * "3 tasks are open: a, b, c"; NULL where none is.  Mostly none is, so the
@@ -312,24 +312,43 @@ static char *
 check_checklist_done(const Transition *t)
 {
 	static KeptPlan any = {
-		"SELECT" OPEN_TASKS("preparation"), 1, {INT8OID}, NULL
+		"SELECT" OPEN_TASKS("preparation", " AND NOT is_condition"),
+		1, {INT8OID}, NULL
 	};
 	static KeptPlan all = {
-		"SELECT title" OPEN_TASKS("preparation") " ORDER BY position, id",
+		"SELECT title" OPEN_TASKS("preparation", " AND NOT is_condition")
+		" ORDER BY position, id",
 		1, {INT8OID}, NULL
 	};
 
 	return open_tasks(&any, &all, t, "preparation task");
 }
 
+/* What approvers asked for is done before the start, whatever the model says. */
+static char *
+check_conditions_done(const Transition *t)
+{
+	static KeptPlan any = {
+		"SELECT" OPEN_TASKS("preparation", " AND is_condition"),
+		1, {INT8OID}, NULL
+	};
+	static KeptPlan all = {
+		"SELECT title" OPEN_TASKS("preparation", " AND is_condition")
+		" ORDER BY position, id",
+		1, {INT8OID}, NULL
+	};
+
+	return open_tasks(&any, &all, t, "condition");
+}
+
 static char *
 check_tasks_done(const Transition *t)
 {
 	static KeptPlan any = {
-		"SELECT" OPEN_TASKS("implementation"), 1, {INT8OID}, NULL
+		"SELECT" OPEN_TASKS("implementation", ""), 1, {INT8OID}, NULL
 	};
 	static KeptPlan all = {
-		"SELECT title" OPEN_TASKS("implementation") " ORDER BY position, id",
+		"SELECT title" OPEN_TASKS("implementation", "") " ORDER BY position, id",
 		1, {INT8OID}, NULL
 	};
 
@@ -515,9 +534,12 @@ static const Requirement engine_requirements[] = {
 	{"inside_window", "The work begins inside the booked time.",
 		"Wait for it, or book another: changemgmt.reschedule(%lld, planned_start, planned_end).",
 	check_inside_window, V(START), ERRCODE_MC_BOOKING_CONFLICT},
-	{"checklist_done", "Every preparation task is done, or skipped with a reason.",
+	{"checklist_done", "Every preparation task that is no condition is done, or skipped with a reason.",
 		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
 	check_checklist_done, 0, 0},
+	{"conditions_done", "Every condition of an approver is met, or skipped with a reason.",
+		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
+	check_conditions_done, V(START), 0},
 	{"tasks_done", "Every implementation task is done, or skipped with a reason.",
 		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
 	check_tasks_done, V(COMPLETE), 0},

@@ -20,7 +20,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 
 #include "calendar.h"
 #include "compat.h"
@@ -299,24 +298,13 @@ static int
 definition_integer(const ChangeModel *model, const char *key,
 				   const JsonbValue *value, int low, int high)
 {
-	int64		number = -1;
-	bool		good = value->type == jbvNumeric;
+	int			number = 0;
 
-	if (good)
-	{
-		char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out,
-															   NumericGetDatum(value->val.numeric)));
-		char	   *end;
-
-		errno = 0;
-		number = strtoll(text, &end, 10);
-		good = *end == '\0' && errno == 0 && number >= low && number <= high;
-	}
-	if (!good)
+	if (!definition_value_integer(value, low, high, &number))
 		definition_error(model->key,
 						 psprintf("\"%s\" is not an integer from %d to %d",
 								  key, low, high));
-	return (int) number;
+	return number;
 }
 
 /* The strings of an array of strings. */
@@ -451,9 +439,38 @@ definition_approval_key(ChangeModel *model, const char *key,
 		model->board = definition_string(model, key, value);
 	else if (strcmp(key, "needed") == 0)
 		model->approvals_needed = definition_integer(model, key, value, 1, 1000);
+	else if (strcmp(key, "levels") == 0)
+	{
+		if (value->type != jbvBinary)
+			definition_error(model->key, "\"levels\" is not an array");
+		model->levels = levels_read(psprintf("definition of model \"%s\"",
+											 model->key),
+									value->val.binary.data);
+	}
 	else
 		definition_error(model->key,
 						 psprintf("\"approval\" has no key \"%s\"", key));
+}
+
+/* The one level, or none, that the short form of an approval means. */
+static void
+definition_policy_level(ChangeModel *model)
+{
+	ApprovalLevel *level;
+
+	if (model->policy == POLICY_NONE)
+		return;
+	if (model->policy == POLICY_BOARD && model->board == NULL)
+		definition_error(model->key, "the approval policy \"board\" names no board");
+	level = palloc0(sizeof(ApprovalLevel));
+	level->level = 1;
+	level->rule = model->policy == POLICY_ONE ? RULE_ONE : RULE_COUNT;
+	if (model->policy == POLICY_BOARD)
+	{
+		level->board = model->board;
+		level->needed = model->approvals_needed;
+	}
+	model->levels = list_make1(level);
 }
 
 static void
@@ -503,8 +520,15 @@ definition_key(ChangeModel *model, const char *key, const JsonbValue *value)
 	{
 		if (value->type != jbvBinary)
 			definition_error(model->key, "\"approval\" is not an object");
+		model->levels = NIL;
 		definition_object(model, key, value->val.binary.data,
 						  definition_approval_key);
+		if (model->levels != NIL &&
+			JsonContainerSize(value->val.binary.data) > 1)
+			definition_error(model->key,
+							 "\"approval\" has either \"levels\", or a \"policy\" with its \"board\" and \"needed\"");
+		if (model->levels == NIL)
+			definition_policy_level(model);
 	}
 	else if (strcmp(key, "separate") == 0)
 		definition_separate(model, value);
@@ -536,9 +560,7 @@ static void
 definition_read(ChangeModel *model, Jsonb *definition)
 {
 	definition_object(model, "definition", &definition->root, definition_key);
-	if (model->policy == POLICY_BOARD && model->board == NULL)
-		definition_error(model->key, "the approval policy \"board\" names no board");
-	if (model->policy == POLICY_NONE && !model->pre_approved &&
+	if (model->levels == NIL && !model->pre_approved &&
 		model->first_status == STATUS_DRAFT)
 		definition_error(model->key,
 						 "a model without approval must be pre_approved");

@@ -64,12 +64,35 @@ typedef enum Duty
 
 extern const char *duty_name(Duty duty);
 
-typedef enum ApprovalPolicy
+typedef enum ModelPolicy
 {
 	POLICY_NONE,
 	POLICY_ONE,					/* a technical lead or service owner */
 	POLICY_BOARD				/* so many members of a board */
-} ApprovalPolicy;
+} ModelPolicy;
+
+/* How many of those whom a level asks must approve; an abstention leaves. */
+typedef enum LevelRule
+{
+	RULE_ONE,					/* a person, or a technical lead or owner */
+	RULE_ANY,					/* one member of a board */
+	RULE_ALL,					/* all */
+	RULE_COUNT,					/* so many */
+	RULE_PERCENT,				/* a part of them, rounded up */
+	RULE_SEATS					/* one of each of these seats */
+} LevelRule;
+
+typedef struct ApprovalLevel
+{
+	int			level;			/* their order, from 1 */
+	LevelRule	rule;
+	char	   *board;			/* NULL with RULE_ONE */
+	char	   *person;			/* login, with RULE_ONE; NULL: lead or owner */
+	int64		person_id;		/* of the same, where it is known */
+	int			needed;
+	int			percent;
+	List	   *seats;			/* char * */
+} ApprovalLevel;
 
 #define STAGE_24_HOURS 0x1
 #define STAGE_7_DAYS 0x2
@@ -91,9 +114,10 @@ typedef struct ChangeModel
 	int			notice_business_days;
 	char	   *calendar;		/* that the notice is counted in */
 	int			late_hours;		/* real times may be this old; -1: any age */
-	ApprovalPolicy policy;
+	ModelPolicy policy;			/* with the next two: what levels is made of */
 	int			approvals_needed;
 	char	   *board;
+	List	   *levels;			/* ApprovalLevels in order; NIL: no approval */
 	uint32		separate[DUTY_COUNT];	/* bit of the other duty */
 	uint32		validations;	/* STAGE_ bits */
 	List	   *requires[VERB_COUNT];	/* names of requirements */
@@ -127,6 +151,21 @@ extern uint32 model_verbs(const ChangeModel *model, Status status,
 /* Where a verb leads; the status itself for verbs that change none. */
 extern Status model_verb_target(const ChangeModel *model, Verb verb,
 								Status from, bool booked);
+
+/*
+ * Levels from a jsonb array, in order, in the current memory context; MC008
+ * begins with "of".
+ */
+extern List *levels_read(const char *of, JsonbContainer *array);
+extern const char *level_rule_name(LevelRule rule);
+extern bool level_rule_parse(const char *name, LevelRule *rule);
+extern bool level_has_seat(const List *seats, const char *seat);
+/* Whom a level asks, and what of them, in words. */
+extern char *level_people(const ApprovalLevel *level);
+extern char *level_words(const ApprovalLevel *level);
+/* Whether a value is an integer in these bounds. */
+extern bool definition_value_integer(const JsonbValue *value, int low,
+									 int high, int *number);
 
 extern const char *const shipped_model_definitions[];
 

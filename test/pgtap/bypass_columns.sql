@@ -504,6 +504,8 @@ SELECT pg_temp.act('bob') \g /dev/null
 SELECT changemgmt.delegate_approval('lead', now(), now() + interval '1 day') \g /dev/null
 RESET changemgmt.actor;
 SELECT changemgmt.add_person('cyd'), changemgmt.add_ci('host'), changemgmt.declare_blackout('audit', starts_at => '2001-01-01', ends_at => '2001-01-02'), changemgmt.add_board('ecab'), changemgmt.add_team('ops'), changemgmt.incident_id('INC-2') \g /dev/null
+SELECT changemgmt.set_approval_policy('policy ' || p, format('[{"level": %s, "rule": "count", "board": "cab", "needed": 1}]', p)::jsonb,
+	model => 'lean_standard') FROM generate_series(1, 2) AS p \g /dev/null
 COPY changemgmt.incident (reference) FROM stdin;
 OLD-1
 \.
@@ -545,7 +547,14 @@ FROM unnest(ARRAY[
 	'incident_cause status ''dismissed''', 'incident_cause decided_by_id changemgmt.person_id(''cyd'')', 'incident_cause decided_at timestamptz ''2020-01-01''',
 	'site_model retired_at now()', 'site_requirement name ''walked''', 'site_requirement function ''public.regress_met_too(bigint)''',
 	'site_requirement description ''walked''', 'site_requirement hint ''walked''', 'site_requirement verbs ''{start}''::text[]',
-	'role_duty role_name ''regress_walked''', 'role_duty duty ''approver''', 'role_duty granted_by ''walked''', 'role_duty granted_at timestamptz ''2020-01-01''']) AS v;
+	'role_duty role_name ''regress_walked''', 'role_duty duty ''approver''', 'role_duty granted_by ''walked''', 'role_duty granted_at timestamptz ''2020-01-01''',
+	'approval_policy name ''walked''', 'approval_policy model ''standard''', 'approval_policy type ''standard''', 'approval_policy risk_level ''low''',
+	'approval_policy environment ''test''', 'approval_policy ci_tier 3', 'approval_policy touches_data_integrity true',
+	'approval_policy touches_security true', 'approval_level policy_id (SELECT min(id) FROM changemgmt.approval_policy) + 0',
+	'approval_level board ''ecab''', 'approval_level needed 7', 'approval_level level 7']) AS v;
+-- what a level asks is of one piece
+INSERT INTO ground VALUES ('approval_level', 'rule', '''all''', '23514'), ('approval_level', 'person_id', 'changemgmt.person_id(''cyd'')', '23514'),
+	('approval_level', 'percent', '7', '23514'), ('approval_level', 'seats', '''{security}''::text[]', '23514');
 -- a published model stays as it is; a requirement runs as who registered it
 INSERT INTO ground VALUES ('site_model', 'key', '''walked''', 'MC006'), ('site_model', 'version', '77', 'MC006'),
 	('site_model', 'definition', '''{"base": "major"}''::jsonb', 'MC006'), ('site_model', 'published_by', '''walked''', 'MC006'),
@@ -579,7 +588,7 @@ INSERT INTO ground (relation, column_name, value, expected, actor) VALUES
 	('meeting_minute', 'discussion', '''walked''', 'ok', 'lead'), ('meeting_minute', 'decision', '''approved''', 'MC002', 'lead'),
 	('meeting_minute', 'votes', '''walked''', 'nothing', 'lead'), ('meeting_minute', 'recorded_by_id', 'changemgmt.person_id(''cyd'')', 'MC005', 'lead'),
 	('meeting_minute', 'recorded_at', 'timestamptz ''2020-01-01''', 'MC005', 'lead');
-INSERT INTO ground SELECT DISTINCT relation, 'id', '1000000', CASE WHEN relation IN ('team', 'business_calendar', 'board_meeting') THEN '23503|MC006' ELSE 'MC006' END, actor FROM ground;
+INSERT INTO ground SELECT DISTINCT relation, 'id', '1000000', CASE WHEN relation IN ('team', 'business_calendar', 'board_meeting', 'approval_policy') THEN '23503|MC006' ELSE 'MC006' END, actor FROM ground;
 SELECT set_eq($$SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 	JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_class'::regclass, c.oid, 'e')
 	JOIN pg_extension AS x ON x.oid = d.refobjid AND x.extname = 'changemgmt'

@@ -263,6 +263,12 @@ SELECT pg_temp.needs('data_approval', 'olaf',
 FROM (SELECT pg_temp.id('lean_standard planned') AS id) AS d,
 	(VALUES ('touches_security', 'security'), ('touches_data_integrity', 'data integrity')) AS f (flag, what);
 
+SELECT pg_temp.needs('policy_votes', 'olaf',
+	format('SELECT changemgmt.submit(%s)', id),
+	format('SELECT changemgmt.set_approval_policy(''reviewed'', ''[{"rule": "one"}]'', risk_level => ''low''); SELECT changemgmt.submit(%s)', id),
+	format('policy "reviewed" asks for an approval, and model "%s" takes no votes', model))
+FROM unnest('{standard,lean_standard}'::text[]) AS model, LATERAL (SELECT pg_temp.id(model || ' planned') AS id) AS d;
+
 SELECT pg_temp.needs('seal_fresh', 'anna',
 	format('SELECT changemgmt.%s(%s)', verb, id),
 	format('UPDATE changemgmt.change SET title = ''another'' WHERE id = %s; SELECT changemgmt.%s(%s)', id, verb, id),
@@ -295,6 +301,20 @@ SELECT pg_temp.needs('checklist_done', 'ivan',
 FROM (SELECT pg_temp.id('normal scheduled') AS id) AS d,
 	LATERAL (VALUES (format('complete_task(%s)', pg_temp.task(id, 'backup'))),
 					(format('skip_task(%s, ''we have one'')', pg_temp.task(id, 'backup')))) AS h (how);
+-- what an approver asked for, also where the checklist is waived
+SELECT pg_temp.needs('conditions_done', 'ivan',
+	format('%s; %s; SELECT changemgmt.start(%s)', asked, answer, id),
+	format('%s; %s; SELECT changemgmt.start(%s)', asked, list, id),
+	'2 conditions are open: watch it, call first', 'MC002', ' (' || name || ')')
+FROM (VALUES ('normal scheduled', 'c1'), ('lean_normal approved', 'zoe')) AS n (name, voter),
+	LATERAL (SELECT pg_temp.id(name) AS id) AS d,
+	LATERAL (SELECT format('SELECT pg_temp.acting(%L); SELECT changemgmt.add_condition(%s, ''watch it''), changemgmt.add_condition(%s, ''call first'')',
+		voter, id, id) AS asked,
+		format('SELECT pg_temp.acting(''ivan''); SELECT changemgmt.complete_task(%s)', pg_temp.task(id, 'backup')) AS list) AS c,
+	LATERAL (SELECT list || format('; UPDATE changemgmt.change_task SET status = ''done'' WHERE change_id = %s AND is_condition', id) AS answer) AS a;
+SELECT is(pg_temp.try('mona', format('SELECT changemgmt.waive(%1$s, ''checklist_done'', ''no time''); SELECT pg_temp.acting(''c1'');
+	SELECT changemgmt.add_condition(%1$s, ''watch it''); SELECT pg_temp.acting(''ivan''); SELECT changemgmt.start(%1$s)', pg_temp.id('normal scheduled'))),
+	'MC002', 'a waiver of the checklist waives no condition');
 SELECT pg_temp.needs('tasks_done', 'ivan',
 	format('SELECT changemgmt.%s; SELECT changemgmt.complete(%s)', how, id),
 	format('SELECT changemgmt.complete(%s)', id),
@@ -737,7 +757,7 @@ JOIN walked USING (name);
 
 CREATE TEMP TABLE revisioned AS
 	SELECT p.proname::text AS name, CASE p.proname WHEN 'edit_change' THEN $$, '{}'$$ WHEN 'edit_template' THEN $$, '{}'$$ WHEN 'advance' THEN ', ''closed'''
-		WHEN 'vote_for' THEN ', ''mona'', ''approved''' ELSE '' END AS more
+		WHEN 'approve_with_conditions' THEN ', ''{look}''' WHEN 'vote_for' THEN ', ''mona'', ''approved''' ELSE '' END AS more
 	FROM pg_proc AS p
 	WHERE p.pronamespace = 'changemgmt'::regnamespace AND 'expected_revision' = ANY (p.proargnames);
 SELECT is_empty('SELECT verb FROM verb EXCEPT SELECT name FROM revisioned', 'every verb takes expected_revision');

@@ -76,6 +76,8 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('acting_person', 'changemgmt.acting_person()'),
 	('add_business_days', 'changemgmt.add_business_days(now(), 5), changemgmt.add_business_days(now(), 5, ''works'')'),
 	('approval_state', 'changemgmt.approval_state({awaiting_approval})'),
+	('approval_levels', 'changemgmt.approval_levels({awaiting_approval})'),
+	('approval_policy_of', 'changemgmt.approval_policy_of({awaiting_approval})'),
 	('approval_tally', 'changemgmt.approval_tally({awaiting_approval})'),
 	('approval_waiting', 'changemgmt.approval_waiting({awaiting_approval})'),
 	('board_id', 'changemgmt.board_id(''cab'')'),
@@ -174,6 +176,7 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 
 	-- the seat that voting and waiving need is not the owner's
 	('approve', 'approve({awaiting_approval})',                          '- - - - ok ok - MC003'),
+	('approve_with_conditions', 'approve_with_conditions({awaiting_approval}, ''{ask}'')', '- - - - ok ok - MC003'),
 	('reject', 'reject({awaiting_approval}, ''no'')',                    '- - - - ok ok - MC003'),
 	('defer', 'defer({awaiting_approval}, ''later'')',                   '- - - - ok ok - MC003'),
 	('abstain', 'abstain({awaiting_approval}, ''not mine'')',            '- - - - ok ok - MC003'),
@@ -215,6 +218,8 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('retire_model', 'retire_model(''walk'')',                           '- - - - - ok - ok'),
 	('record_unauthorized', 'record_unauthorized(''found'', ''ada'', now() - interval ''2 hours'', now() - interval ''1 hour'')', '- - - - - ok - ok'),
 	('register_requirement', 'register_requirement(''ours'', ''public.regress_requirement(bigint)'')', '- - - - - ok - ok'),
+	('set_approval_policy', 'set_approval_policy(''ours'', ''[{"rule": "one"}]'')', '- - - - - ok - ok'),
+	('remove_approval_policy', 'remove_approval_policy(''theirs'')',     '- - - - - ok - ok'),
 	('set_setting', 'set_setting(''number_prefix'', ''C'')',             '- - - - - ok - ok'),
 
 	('grant_role', 'grant_role(''regress_nobody'', ''viewer'')',         '- - - - - - - ok'),
@@ -286,6 +291,8 @@ INSERT INTO written VALUES
 	('change_link', 'change_id, relation, target', '{draft}, ''ticket'', ''T2''', 'ok', 'target = ''T3'' WHERE id = {link}', 'ok', 'id = {link}', 'ok'),
 	('site_requirement', 'name, function', '''ours'', ''public.regress_requirement(bigint)''', 'ok', 'hint = ''theirs''', 'ok', 'true', 'ok'),
 	('change_waiver', 'change_id, requirement, reason', '{planned}, ''checklist_done'', ''no list''', 'MC003', 'reason = ''theirs''', 'MC003', 'true', 'MC003'),
+	('approval_policy', 'name', '''ours''', 'ok', 'risk_level = ''high''', 'ok', 'true', '23503'),
+	('approval_level', 'policy_id, level, rule', '(SELECT id FROM changemgmt.approval_policy), 2, ''one''', 'ok', 'level = 7', 'ok', 'true', 'ok'),
 	('approval_vote', 'change_id, round, person_id, decision, plan_revision, seal',
 		'{awaiting_approval}, 1, changemgmt.person_id(''regress_owner''), ''approved'', 1, sha256('''')', 'MC003', 'decision = ''rejected'' WHERE change_id = {voted}', 'MC003', 'change_id = {voted}', 'MC003'),
 	('approval_delegation', 'to_person_id, valid_until', 'changemgmt.person_id(''bob''), now() + interval ''1 day''', 'ok', 'reason = ''theirs''', 'MC006', 'true', 'MC006'),
@@ -366,7 +373,7 @@ CREATE TEMP TABLE counted (relation text);
 INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
 	'role_duty', 'configuration_item', 'ci_dependency', 'change_window', 'business_calendar', 'business_hours', 'holiday', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
 	'change_check', 'change_comment', 'change_link', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'template_proposal', 'incident',
-	'incident_cause', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute']) AS name;
+	'incident_cause', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'approval_policy', 'approval_level']) AS name;
 -- forward: what setval does stays
 INSERT INTO matrix (kind, subject, statement, cells)
 SELECT 'nextval', relation, format('SELECT nextval(''changemgmt.%I'')', relation), '- - - - - - - ok' FROM counted
@@ -486,6 +493,7 @@ SELECT changemgmt.delegate_approval('lead2', now(), now() + interval '1 day') \g
 RESET changemgmt.actor;
 SELECT changemgmt.publish_model('walk', '{"base": "normal", "validations": []}') \g /dev/null
 INSERT INTO changemgmt.board (name) VALUES ('steering');
+SELECT changemgmt.set_approval_policy('theirs', '[{"rule": "any", "board": "steering"}]', model => 'standard') \g /dev/null
 INSERT INTO changemgmt.team_member (team_id, person_id) VALUES (changemgmt.team_id('dba'), changemgmt.person_id('ada'));
 INSERT INTO changemgmt.site_requirement (name, function) VALUES ('theirs', 'public.regress_requirement(bigint)');
 SELECT changemgmt.set_setting('reporting_time_zone', 'UTC'), changemgmt.ledger_checkpoint() \g /dev/null
@@ -665,7 +673,7 @@ DELETE FROM changemgmt.board_member WHERE person_id IN (SELECT changemgmt.person
 SELECT is_empty($$
 	SELECT m.*, walk FROM matrix AS m, pg_temp.walk(m, 'member_') AS walk
 	WHERE kind = 'function' AND walk <> CASE
-		WHEN subject IN ('approve', 'reject', 'defer', 'abstain', 'add_condition', 'waive', 'override_booking', 'add_to_agenda', 'remove_from_agenda',
+		WHEN subject IN ('approve', 'approve_with_conditions', 'reject', 'defer', 'abstain', 'add_condition', 'waive', 'override_booking', 'add_to_agenda', 'remove_from_agenda',
 			'call_emergency_meeting', 'hold_meeting', 'record_minute', 'close_meeting') THEN replace(pg_temp.duties(m), 'ok', 'MC003')
 		ELSE pg_temp.duties(m) END$$, 'without a seat nobody votes, sets conditions, waives or leads a meeting, and everything else is as before');
 

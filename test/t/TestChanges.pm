@@ -47,6 +47,9 @@ CREATE FUNCTION public.always_met(change_id bigint) RETURNS text STABLE LANGUAGE
 SELECT changemgmt.register_requirement('ours', 'public.always_met(bigint)', ARRAY['plan'], 'ours', 'nothing to do');
 SELECT changemgmt.publish_model('ours', '{"base": "normal", "notice_business_days": 0,
     "approval": {"policy": "board", "board": "cab", "needed": 1}, "validations": []}');
+DO $$BEGIN IF to_regclass('changemgmt.approval_policy') IS NOT NULL THEN PERFORM changemgmt.set_approval_policy('rare',
+    '[{"rule": "seats", "board": "cab", "seats": ["change_manager", "member"]}, {"rule": "percent", "board": "cab", "percent": 60},
+      {"rule": "one", "person": "ann"}]', 'ours', 'major', 'critical', 'test', 1, true, false); END IF; END$$;
 SELECT changemgmt.publish_model('retired', '{"base": "lean_normal"}');
 SELECT changemgmt.retire_model('retired');
 
@@ -331,6 +334,8 @@ my %reads = (
 	'add_business_days(timestamp with time zone,integer)'  => "'2026-01-01 12:00+00', 5",
 	'add_business_days(timestamp with time zone,integer,text)' => "'2026-01-01 12:00+00', 5, coalesce((SELECT max(name) FROM changemgmt.business_calendar), 'default')",
 	'approval_state(bigint)'                               => 'c.id',
+	'approval_levels(bigint)'                              => 'c.id',
+	'approval_policy_of(bigint)'                           => 'c.id',
 	'approval_tally(bigint)'                               => 'c.id',
 	'approval_waiting(bigint)'                             => 'c.id',
 	'board_id(text)'                                       => "'cab'",
