@@ -85,6 +85,7 @@ typedef struct ScopeItem
 typedef struct ScopeGroup
 {
 	Bitmapset  *windows;		/* positions in the cache */
+	Bitmapset  *maintenance;	/* of these, the maintenance windows */
 	int64		first_ci;
 	int			n;
 } ScopeGroup;
@@ -504,12 +505,41 @@ scope_groups(WindowCache *cache, const WindowScope *scope)
 		{
 			group = palloc0(sizeof(ScopeGroup));
 			group->windows = windows;
+			for (int w = 0; w < cache->n; w++)
+				if (!cache->windows[w].is_blackout && bms_is_member(w, windows))
+					group->maintenance = bms_add_member(group->maintenance, w);
 			group->first_ci = items[i].id;
 			groups = lappend(groups, group);
 		}
 		group->n++;
 	}
 	return groups;
+}
+
+/*
+ * Groups that differ in blackouts only are outside at the same times: the first
+ * of them tells it for all.  *n becomes the number of their items.
+ */
+static bool
+is_first_outside(List *groups, const ScopeGroup *group, int *n)
+{
+	bool		first = true;
+	bool		seen = false;
+	ListCell   *lc;
+
+	*n = 0;
+	foreach(lc, groups)
+	{
+		const ScopeGroup *other = lfirst(lc);
+
+		seen |= other == group;
+		if (bms_equal(other->maintenance, group->maintenance))
+		{
+			first &= seen;
+			*n += other->n;
+		}
+	}
+	return first;
 }
 
 /* Is it in scope whatever the item? */
@@ -554,17 +584,14 @@ group_outside(WindowCache *cache, const ScopeGroup *group, TimestampTz from,
 {
 	PeriodList	covered = {0};
 	PeriodList	outside = {0};
-	bool		any = false;
 	int			w = -1;
 
-	while ((w = bms_next_member(group->windows, w)) >= 0)
-		if (!cache->windows[w].is_blackout)
-		{
-			any = true;
-			window_periods(cache, &cache->windows[w], from, to, PG_INT32_MAX,
-						   &covered);
-		}
-	return any ? periods_complement(&covered, from, to) : outside;
+	if (bms_is_empty(group->maintenance))
+		return outside;
+	while ((w = bms_next_member(group->maintenance, w)) >= 0)
+		window_periods(cache, &cache->windows[w], from, to, PG_INT32_MAX,
+					   &covered);
+	return periods_complement(&covered, from, to);
 }
 
 static List *
@@ -614,25 +641,23 @@ refuse_blackouts(WindowCache *cache, const WindowScope *scope, List *groups,
 
 static List *
 refuse_outside(WindowCache *cache, const WindowScope *scope, ScopeGroup *group,
-			   TimestampTz from, TimestampTz to)
+			   int n_items, TimestampTz from, TimestampTz to)
 {
 	PeriodList	outside = group_outside(cache, group, from, to);
 	List	   *result = NIL;
 	StringInfoData names;
 	bool		hard = false;
-	bool		all = group->n == Max(scope->n_cis, 1);
+	bool		all = n_items == Max(scope->n_cis, 1);
 	TimestampTz declared_at = DT_NOBEGIN;
 	int			w = -1;
 
 	if (outside.n == 0)
 		return NIL;
 	initStringInfo(&names);
-	while ((w = bms_next_member(group->windows, w)) >= 0)
+	while ((w = bms_next_member(group->maintenance, w)) >= 0)
 	{
 		Window	   *window = &cache->windows[w];
 
-		if (window->is_blackout)
-			continue;
 		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
 						 window->name);
 		hard |= window->is_hard;
@@ -662,8 +687,13 @@ refuse(WindowCache *cache, const WindowScope *scope, List *groups,
 	ListCell   *lc;
 
 	foreach(lc, groups)
-		result = list_concat(result, refuse_outside(cache, scope, lfirst(lc),
-													from, to));
+	{
+		int			n;
+
+		if (is_first_outside(groups, lfirst(lc), &n))
+			result = list_concat(result, refuse_outside(cache, scope,
+														lfirst(lc), n, from, to));
+	}
 	return result;
 }
 
@@ -690,8 +720,12 @@ open_periods(WindowCache *cache, List *groups, TimestampTz from,
 
 	foreach(lc, groups)
 	{
-		PeriodList	outside = group_outside(cache, lfirst(lc), from, to);
+		PeriodList	outside;
+		int			n;
 
+		if (!is_first_outside(groups, lfirst(lc), &n))
+			continue;
+		outside = group_outside(cache, lfirst(lc), from, to);
 		for (int i = 0; i < outside.n; i++)
 			period_add(&closed, outside.items[i].from, outside.items[i].to);
 	}

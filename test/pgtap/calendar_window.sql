@@ -566,6 +566,26 @@ SELECT is_empty('SELECT * FROM verify_ledger()', 'the trail is whole');
 DELETE FROM change_window;
 
 --
+-- A change of several items needs all of them open, and is told once what
+-- closes several.
+--
+SELECT add_ci('left', environment => 'staging'), add_ci('right'), set_ci('right', '{vault}'), add_ci('under', depends_on => '{right}') \g /dev/null
+SELECT add_maintenance_window('of left', starts_at => '2030-01-01 10:00', ends_at => '2030-01-01 14:00', ci => 'left', enforcement => 'soft'),
+	add_maintenance_window('of right', starts_at => '2030-01-01 12:00', ends_at => '2030-01-01 16:00', ci => 'right'),
+	declare_blackout('vault', starts_at => '2030-01-01 13:00', ends_at => '2030-01-01 13:30', tag => 'vault', enforcement => 'soft') \g /dev/null
+SET LOCAL changemgmt.actor = 'olga';
+SELECT id FROM create_change('several', owner => 'olga', model => 'standard', items => '{left,right,under}', description => 'd', justification => 'j',
+	user_impact => 'n', risk_level => 'low', rollback_trigger => 't', rollback_plan => 'p', rollback_minutes => 1, verification_plan => 'v',
+	planned_start => '2030-01-01 11:00', planned_end => '2030-01-01 15:00') \gset
+SELECT changemgmt.plan(:id::bigint), submit(:id) \g /dev/null
+SELECT results_eq(format($$SELECT requirement, m FROM why_not(%s, 'schedule'), regexp_matches(message, '[("](of left|of right|vault)[")] from \S+ ([0-9:]+)\S+ to \S+ ([0-9:]+)', 'g') AS m
+		ORDER BY requirement, m$$, :id),
+	$$VALUES ('in_window', '{of left,14:00:00,15:00:00}'::text[]), ('in_window', '{of right,11:00:00,12:00:00}'),
+		('no_blackout', '{vault,13:00:00,13:30:00}')$$, 'each part that is closed, and once');
+RESET changemgmt.actor;
+DELETE FROM change_window;
+
+--
 -- What it costs
 --
 SET LOCAL statement_timeout = '5s';
