@@ -578,12 +578,12 @@ COMMENT ON COLUMN changemgmt.cab_queue.recommendation_reason IS 'On what facts.'
 
 CREATE FUNCTION changemgmt.approval_waiting(
 	change_id bigint, OUT person_id bigint, OUT login text,
-	OUT board text, OUT is_stale_vote boolean)
+	OUT board text, OUT is_stale_vote boolean, OUT delegates text)
 	RETURNS SETOF record
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 4
 	AS 'MODULE_PATHNAME', 'approval_waiting';
 COMMENT ON FUNCTION changemgmt.approval_waiting(bigint) IS
-	'Who may vote on a change that waits for approval and has not, or only for another plan; board is null where one approver decides. Errors: MC008 for an unknown change.';
+	'Who may vote on a change that waits for approval and has not, or only for another plan; board is null where one approver decides, delegates the logins of who may vote in that person''s place. Errors: MC008 for an unknown change.';
 
 CREATE VIEW changemgmt.approval_queue WITH (security_invoker = true) AS
 	SELECT w.login, c.id, changemgmt.change_number(c.id) AS number, c.title,
@@ -591,7 +591,7 @@ CREATE VIEW changemgmt.approval_queue WITH (security_invoker = true) AS
 		   c.planned_start, c.submitted_at,
 		   (extract(epoch FROM now() - c.submitted_at) / 3600)::double precision
 		   AS age_hours,
-		   w.is_stale_vote
+		   w.is_stale_vote, w.delegates
 	FROM changemgmt.change AS c
 	CROSS JOIN LATERAL changemgmt.approval_waiting(c.id) AS w
 	WHERE c.status = 'awaiting_approval' AND NOT c.on_hold;
@@ -608,6 +608,7 @@ COMMENT ON COLUMN changemgmt.approval_queue.planned_start IS 'When it is to begi
 COMMENT ON COLUMN changemgmt.approval_queue.submitted_at IS 'Since when it waits.';
 COMMENT ON COLUMN changemgmt.approval_queue.age_hours IS 'Hours since then.';
 COMMENT ON COLUMN changemgmt.approval_queue.is_stale_vote IS 'Whether the person has voted, but for another plan.';
+COMMENT ON COLUMN changemgmt.approval_queue.delegates IS 'Logins of who may vote in that person''s place now, by delegation; null: nobody.';
 
 -- since 1.1
 ALTER TABLE changemgmt.approval_vote ENABLE ROW LEVEL SECURITY;

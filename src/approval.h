@@ -124,8 +124,8 @@ typedef struct DelegatedHand
 } DelegatedHand;
 
 extern List *delegation_hands(const char *board);
-/* "ann", or "ann (or ben for ann)" where ben may. */
-extern char *delegation_words(const List *hands, int64 person, char *login);
+/* Logins of who may vote in a person's place, "a or b"; NULL: nobody. */
+extern char *delegation_words(const List *hands, int64 person);
 
 /* A vote of the round under way that somebody else gave in a person's place. */
 typedef struct DelegatedVote

@@ -151,7 +151,7 @@ delegation_hands(const char *board)
 }
 
 char *
-delegation_words(const List *hands, int64 person, char *login)
+delegation_words(const List *hands, int64 person)
 {
 	StringInfoData buf;
 	ListCell   *lc;
@@ -164,7 +164,7 @@ delegation_words(const List *hands, int64 person, char *login)
 		if (hand->person == person)
 			appendStringInfo(&buf, "%s%s", buf.len > 0 ? " or " : "", hand->login);
 	}
-	return buf.len > 0 ? psprintf("%s (or %s for %s)", login, buf.data, login) : login;
+	return buf.len > 0 ? buf.data : NULL;
 }
 
 List *

@@ -36,20 +36,25 @@ approval_waiting(PG_FUNCTION_ARGS)
 	if (votes_are_open(model, &row))
 	{
 		const LevelTally *level;
+		List	   *hands;
 
 		tally_count(&tally, model, &row, 0);
 		level = tally_level(&tally);
+		hands = level ? delegation_hands(level->level->board) : NIL;
 		foreach(cell, level ? level->waiting : NIL)
 		{
 			const OpenVote *vote = lfirst(cell);
-			Datum		values[4];
-			bool		isnull[4] = {false};
+			char	   *delegates = delegation_words(hands, vote->person);
+			Datum		values[5];
+			bool		isnull[5] = {false};
 
 			values[0] = Int64GetDatum(vote->person);
 			values[1] = CStringGetTextDatum(vote->login);
 			isnull[2] = vote->board == NULL;
 			values[2] = isnull[2] ? (Datum) 0 : CStringGetTextDatum(vote->board);
 			values[3] = BoolGetDatum(vote->is_stale);
+			isnull[4] = delegates == NULL;
+			values[4] = delegates ? CStringGetTextDatum(delegates) : (Datum) 0;
 			tuplestore_putvalues(result->setResult, result->setDesc, values,
 								 isnull);
 		}

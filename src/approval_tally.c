@@ -506,8 +506,10 @@ waiting_text(const LevelTally *t)
 	foreach(lc, t->waiting)
 	{
 		OpenVote   *vote = lfirst(lc);
+		char	   *others = delegation_words(hands, vote->person);
 
-		text_list_add(&buf, delegation_words(hands, vote->person, vote->login));
+		text_list_add(&buf, others ? psprintf("%s (or %s for %s)", vote->login,
+											  others, vote->login) : vote->login);
 	}
 	return buf.data;
 }

@@ -95,8 +95,26 @@ SELECT * FROM approve(2);
 \set ON_ERROR_STOP on
 SET changemgmt.actor = 'erin';
 SELECT number, status FROM approve(2);
+\set ECHO none
+
+\echo
+\echo '--- A vote is for a plan: an edit makes it stale, and putting it back fresh again'
+\set ECHO queries
+SET changemgmt.actor = 'dave';
+SELECT number, status FROM edit_change(2, '{"rollback_minutes": 60}');
+SELECT voter, decision, is_fresh, changed FROM approval_state(2);
+SELECT number, status FROM edit_change(2, '{"rollback_minutes": 10}');
+SELECT voter, decision, is_fresh, changed FROM approval_state(2);
+\set ECHO none
+
+\echo
+\echo '--- Who is away lets somebody else vote, who gives that vote instead of his own'
+\set ECHO queries
 SET changemgmt.actor = 'carol';
-SELECT number, status FROM approve(2);
+SELECT delegate_approval('bob', now(), now() + interval '1 week', 'cab', reason => 'on leave') AS delegation;
+SET changemgmt.actor = 'bob';
+SELECT number, status FROM vote_for(2, 'carol', 'approved');
+SELECT kind, voter, voted_by, decision, is_fresh FROM approval_state(2);
 SET changemgmt.actor = 'dave';
 SELECT number, status FROM schedule(2);
 SELECT verb, requirement, message FROM why_not(2, 'start');
@@ -266,7 +284,7 @@ FROM monthly_metrics ORDER BY month;
 \echo
 \echo '--- What the auditor asks: who did what, on what, and was it altered afterwards?'
 \set ECHO queries
-SELECT decided_by, decision, plan_revision AS plan, record ->> 'title' AS decided_on,
+SELECT decided_by, voted_for, decision, plan_revision AS plan, record ->> 'title' AS decided_on,
        record ->> 'rollback_minutes' AS rollback
 FROM what_the_board_saw(2) WHERE kind = 'vote' ORDER BY sequence;
 SELECT subjects, entries, left(root, 16) || ' ...' AS keep_this_outside FROM ledger_checkpoint();

@@ -94,6 +94,8 @@ SELECT results_eq($$SELECT f.login, t.login, b.name, c.login, d.created_at = now
 SELECT pg_temp.awaiting() AS one \gset
 SELECT is((SELECT missing FROM changemgmt.approval_tally(:one)),
 	'0 of 2 approvals of board cab, waiting for m1 (or dep for m1), m2, m3 (or dep for m3), m4', 'who may vote for whom is told');
+SELECT results_eq(format('SELECT login, delegates FROM changemgmt.approval_queue WHERE id = %s ORDER BY login', :one),
+	$$VALUES ('m1', 'dep'), ('m2', NULL), ('m3', 'dep'), ('m4', NULL)$$, 'in the queue, too');
 SELECT is(pg_temp.votes_for('dep', :one, 'm2'), 'MC003 "dep" cannot vote for "m2"', 'without a delegation nobody votes for another');
 SELECT is(pg_temp.votes_for('m4', :one, 'm1'), 'MC003 "m4" cannot vote for "m1"', 'a seat is no delegation');
 SELECT is(pg_temp.votes_for('m1', :one, 'dep'), 'MC003 "m1" cannot vote for "dep"', 'nor is the other way round');

@@ -8,6 +8,7 @@ CREATE FUNCTION pg_temp.act(who text) RETURNS void LANGUAGE sql AS $$ SELECT set
 SELECT pg_temp.act('requester') \g /dev/null
 SELECT changemgmt.add_person(p) FROM unnest('{requester,owner,author,last_editor,approver,implementer,verifier,other,twice,tiny}'::text[]) AS p \g /dev/null
 SELECT changemgmt.add_board('panel'), changemgmt.add_ci('db', owner => 'other') \g /dev/null
+UPDATE changemgmt.configuration_item SET is_exclusive = false;
 SELECT changemgmt.add_board_member('panel', p) FROM unnest('{approver,other,twice,tiny}'::text[]) AS p \g /dev/null
 CREATE TEMP TABLE duty (name text, place int);
 INSERT INTO duty VALUES ('requester', 1), ('owner', 1), ('author', 1), ('last_editor', 1), ('approver', 2), ('implementer', 3), ('verifier', 4);
