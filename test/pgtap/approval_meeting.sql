@@ -388,7 +388,38 @@ SELECT is(pg_temp.as('m1', 'SELECT (changemgmt.approve(%s)).status', :'soon'), '
 SELECT is(pg_temp.as('m2', 'SELECT is_quorate FROM changemgmt.hold_meeting(%s, ''{m1,m2,m3}'', ''m3'')', :'emergency'), 'true', 'it is held at once');
 SELECT is(pg_temp.as('m2', 'SELECT (changemgmt.approve(%s)).status', :'soon'), 'approved', 'decides');
 SELECT is(pg_temp.as('m2', 'SELECT changemgmt.record_minute(%s, %s, ''It burns.'', ''approved'')', :'emergency', :'soon'), 'approved', 'and says so');
-SELECT is(pg_temp.as('m2', 'SELECT changemgmt.close_meeting(%s)', :'emergency'), '', 'and ends');
+SELECT is(pg_temp.as('m2', 'SELECT changemgmt.record_minute(%s, %s, ''What became of it?'')', :'emergency', :'medium'), 'noted', 'what was decided before is not its decision');
+SELECT is(pg_temp.as('m2', 'SELECT changemgmt.record_minute(%s, %s, ''Why?'', ''approved'')', :'emergency', :'medium'), 'MC002', 'and cannot be said to be');
+-- a delegate votes; the change is revised before the meeting ends
+SELECT is(pg_temp.as('chair', 'SELECT changemgmt.delegate_approval(''guest'', now() - interval ''1 minute'', now() + interval ''1 day'') > 0'), 'true', 'the chair is away');
+SELECT is(pg_temp.as('guest', 'SELECT (changemgmt.vote_for(%s, ''chair'', ''rejected'', ''no'')).status', :'unknown'), 'awaiting_approval', 'a delegate votes');
+SELECT is(pg_temp.as('m1', 'SELECT (changemgmt.reject(%s, ''no'')).status', :'unknown'), 'rejected', 'and a member');
+SELECT is(pg_temp.as('m2', 'SELECT changemgmt.record_minute(%s, %s, ''No.'')', :'emergency', :'unknown'), 'rejected', 'that is rejected');
+SELECT is(pg_temp.as('owner', 'SELECT (changemgmt.revise(%s)).status', :'unknown'), 'draft', 'it is revised at once');
+SELECT is(pg_temp.as('m2', 'SELECT changemgmt.close_meeting(%s)', :'emergency'), '', 'and the meeting ends');
+SELECT results_eq(format($$SELECT title, decision, votes FROM changemgmt.board_minutes WHERE meeting_id = %s ORDER BY item$$, :emergency),
+	$$VALUES ('soon', 'approved', 'm1 approved; m2 approved'), ('medium', 'noted', 'm2 approved before the meeting; m3 approved (fine) before the meeting'),
+		('unknown', 'rejected', 'guest for chair rejected (no); m1 rejected (no)')$$, 'what was decided stays in its minutes');
+
+-- ----------------------------------------------------------------
+-- History, and who may
+-- ----------------------------------------------------------------
+
+SELECT changemgmt.board_id('ecab') AS ecab \gset
+COPY changemgmt.board_meeting (id, board_id, starts_at, ends_at, kind, status, held_at, closed_at, minutes) FROM stdin;
+900001	2	2020-01-01 10:00+00	2020-01-01 11:00+00	regular	held	2020-01-01 10:00+00	2020-01-01 11:00+00	Long ago.
+\.
+SELECT is((SELECT minutes FROM changemgmt.board_minutes WHERE meeting_id = 900001), 'Long ago.', 'history comes in by COPY');
+SELECT is(pg_temp.refusal('UPDATE changemgmt.board_meeting SET minutes = ''Now.'' WHERE id = 900001'), 'MC005 | a meeting that is closed stays as it is', 'and stays');
+SELECT is(pg_temp.refusal($$INSERT INTO changemgmt.board_meeting (board_id, starts_at, ends_at, status, held_at, closed_at)
+	SELECT board_id, now(), now() + interval '1 hour', 'held', now(), now() FROM changemgmt.board_meeting WHERE id = 900001$$),
+	'MC001 | a meeting is planned before it is held', 'INSERT is no door for it');
+SELECT results_eq($$SELECT duty, string_agg(split_part(replace(object, 'changemgmt.', ''), '(', 1), ',' ORDER BY object COLLATE "C") FROM changemgmt.duty_rights()
+	WHERE object ~ 'meeting\(|agenda\(|minute\(|cadence\(|meetings\(' AND duty <> 'integration' GROUP BY duty ORDER BY duty$$,
+	$$VALUES ('approver', 'add_to_agenda,call_emergency_meeting,close_meeting,hold_meeting,next_meeting,record_minute,remove_from_agenda'),
+		('implementer', 'next_meeting'),
+		('manager', 'add_to_agenda,call_emergency_meeting,cancel_meeting,close_meeting,hold_meeting,next_meeting,plan_meetings,record_minute,remove_from_agenda,set_board_cadence'),
+		('requester', 'next_meeting'), ('viewer', 'next_meeting')$$, 'who may what by duty');
 
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'the trail is whole');
 SELECT * FROM finish();
