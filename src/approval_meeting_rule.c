@@ -252,6 +252,13 @@ meeting_decision(const Meeting *meeting, int64 change_id, char **votes)
 		" WHERE c.id OPERATOR(pg_catalog.=) $1",
 		3, {INT8OID, TIMESTAMPTZOID, INT8OID}, NULL
 	};
+	/* a board may be one level of several, so what it decides is no step yet */
+	static KeptPlan levels = {
+		"SELECT l.decision FROM changemgmt.approval_levels($1) AS l"
+		" WHERE l.board OPERATOR(pg_catalog.=) $2 AND l.is_decided"
+		" ORDER BY l.level DESC",
+		2, {INT8OID, TEXTOID}, NULL
+	};
 	static KeptPlan step = {
 		"SELECT event FROM changemgmt.ledger"
 		" WHERE subject_kind OPERATOR(pg_catalog.=) 'change'"
@@ -272,6 +279,11 @@ meeting_decision(const Meeting *meeting, int64 change_id, char **votes)
 	*votes = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (!DatumGetBool(spi_first_value(2, &isnull)) || isnull)
 		return "noted";
+	arguments[1] = CStringGetTextDatum(meeting->board);
+	kept_plan_execute(&levels, arguments, NULL, 1);
+	if (SPI_processed > 0)
+		return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	arguments[1] = TimestampTzGetDatum(meeting->begun);
 	kept_plan_execute(&step, arguments, NULL, 1);
 	if (SPI_processed == 0)
 		return "noted";

@@ -402,6 +402,27 @@ SELECT results_eq(format($$SELECT title, decision, votes FROM changemgmt.board_m
 		('unknown', 'rejected', 'guest for chair rejected (no); m1 rejected (no)')$$, 'what was decided stays in its minutes');
 
 -- ----------------------------------------------------------------
+-- A board that is one level of two
+-- ----------------------------------------------------------------
+
+SELECT changemgmt.add_board_member('steering', 'keeper') \g /dev/null
+SELECT changemgmt.publish_model('two_levels', '{"base": "normal", "approval": {"levels": [{"level": 1, "rule": "count", "board": "cab", "needed": 2}, {"level": 2, "rule": "any", "board": "steering"}]}}') \g /dev/null
+SELECT pg_temp.submitted('two levels', '{"risk_level": "high"}', '{}', 'two_levels') AS levels \gset
+SELECT is((SELECT board FROM changemgmt.cab_queue WHERE id = :levels), 'cab', 'the first board is asked');
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.call_emergency_meeting(''cab'', ''levels'') > 0'), 'true', 'it meets');
+SELECT id AS levelled FROM changemgmt.board_meeting WHERE reason = 'levels' \gset
+SELECT is(pg_temp.as('m1', 'SELECT is_quorate FROM changemgmt.hold_meeting(%s, ''{m1,m2,m3}'')', :'levelled'), 'true', 'with a quorum');
+SELECT is(pg_temp.as('m1', 'SELECT (changemgmt.approve(%s)).status', :'levels'), 'awaiting_approval', 'one of the first board');
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.record_minute(%s, %s, ''Well.'')', :'levelled', :'levels'), 'noted', 'is not enough');
+SELECT is(pg_temp.as('m2', 'SELECT (changemgmt.approve(%s)).status', :'levels'), 'awaiting_approval', 'two are, for their level');
+SELECT is((SELECT board FROM changemgmt.cab_queue WHERE id = :levels), 'steering', 'the second board is asked');
+SELECT results_eq(format('SELECT login, board FROM changemgmt.approval_queue WHERE id = %s', :levels), $$VALUES ('keeper', 'steering')$$, 'it waits for that one');
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.record_minute(%s, %s, ''Well.'', ''approved'')', :'levelled', :'levels'), 'approved', 'the first board has approved it');
+SELECT is(pg_temp.as('keeper', 'SELECT (changemgmt.reject(%s, ''too dear'')).status', :'levels'), 'rejected', 'the second rejects it');
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.close_meeting(%s)', :'levelled'), '', 'before the first has closed its meeting');
+SELECT is((SELECT decision FROM changemgmt.board_minutes WHERE meeting_id = :levelled), 'approved', 'whose decision stays');
+
+-- ----------------------------------------------------------------
 -- History, and who may
 -- ----------------------------------------------------------------
 
