@@ -108,8 +108,8 @@ extern int	approver_conflict(const ChangeModel *model, const ChangeRow *row,
 
 /*
  * Whether a delegation from one person to another holds now, for a board (NULL:
- * one that is for all), and who made it (int64 *).  It stays until the end of
- * the transaction.
+ * one that is for all), and who made it (int64 *): only the giver, where the
+ * giver did.  It stays until the end of the transaction.
  */
 extern bool delegation_find(const char *board, int64 from, int64 to,
 							List **made_by);

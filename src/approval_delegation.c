@@ -82,6 +82,12 @@ delegation_find(const char *board, int64 from, int64 to, List **made_by)
 
 		*person = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
 											  SPI_tuptable->tupdesc, 1, &isnull));
+		if (*person == from)
+		{
+			/* what somebody else arranged besides does not matter */
+			*made_by = list_make1(person);
+			break;
+		}
 		*made_by = lappend(*made_by, person);
 	}
 	SPI_freetuptable(SPI_tuptable);

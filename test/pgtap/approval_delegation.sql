@@ -167,6 +167,10 @@ SELECT pg_temp.awaiting('two', 'chief') AS of_chief \gset
 SELECT is(pg_temp.votes_for('dep', :of_chief, 'm3'), format('MC004 "chief" is owner of %s and cannot vote on it', changemgmt.change_number(:of_chief)),
 	'a delegation by somebody with a part in it is no use');
 SELECT is(pg_temp.votes_for('dep', :of_chief, 'm1'), 'awaiting_approval', 'a member''s own is');
+SAVEPOINT own;
+SELECT is(pg_temp.delegates('m3', 'dep', 'cab'), 'made', 'who delegates besides');
+SELECT is(pg_temp.votes_for('dep', pg_temp.awaiting('two', 'chief'), 'm3'), 'awaiting_approval', 'makes it one''s own');
+ROLLBACK TO own;
 SELECT is(pg_temp.by('dep', 'SELECT 1::text FROM (SELECT changemgmt.add_condition(%s, ''ask'')) AS c', :'of_chief'), '1', 'who may vote for another sets conditions');
 SELECT is(left(pg_temp.by('asker', 'SELECT changemgmt.add_condition(%s, ''ask'')', :'of_chief'), 5), 'MC003', 'not who may not');
 SELECT is(left(pg_temp.by('worker', 'SELECT changemgmt.add_condition(%s, ''ask'')', :'of_chief'), 5), 'MC003', 'nor who has none to vote for');

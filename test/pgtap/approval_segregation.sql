@@ -115,6 +115,35 @@ SELECT is(pg_temp.put_back(model, editor), expected, format('%s edits after the 
 	('apart_last_editor_requester', 'requester', 'MC004 start is refused: requester is both requester and last_editor'),
 	('apart_owner_last_editor', 'other', 'done'), ('nothing_apart', 'approver', 'done')) AS v (model, editor, expected);
 
+-- Who approved an earlier plan, and then wrote another one, has not approved that
+
+SELECT changemgmt.publish_model('two_apart', '{"base": "normal", "notice_business_days": 0, "validations": [], "books_window": false,
+	"separate": ["approver/last_editor"], "approval": {"policy": "board", "board": "panel", "needed": 2}}') \g /dev/null
+CREATE FUNCTION pg_temp.rewritten() RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	c bigint;
+BEGIN
+	PERFORM pg_temp.act('author');
+	SELECT id INTO c FROM changemgmt.create_change('c', model => 'two_apart', owner => 'owner', requester => 'requester',
+		description => 'd', justification => 'j', user_impact => 'none', risk_level => 'low', items => '{db}',
+		rollback_trigger => 't', rollback_plan => 'p', rollback_minutes => 10, verification_plan => 'v',
+		planned_start => now() - interval '1 hour', planned_end => now() + interval '1 day');
+	PERFORM changemgmt.plan(c), changemgmt.submit(c);
+	PERFORM pg_temp.act('approver');
+	PERFORM changemgmt.approve(c), changemgmt.edit_change(c, '{"description": "e"}');
+	PERFORM pg_temp.act('other');
+	PERFORM changemgmt.approve(c);
+	PERFORM pg_temp.act('tiny');
+	PERFORM changemgmt.approve(c);
+	PERFORM pg_temp.act('implementer');
+	RETURN (changemgmt.start(c)).status;
+EXCEPTION WHEN OTHERS THEN
+	RETURN concat_ws(' ', SQLSTATE, regexp_replace(SQLERRM, '^CHG\d+: ', ''));
+END
+$$;
+SELECT is(pg_temp.rewritten(), 'in_progress', 'a vote for an earlier plan does not block the start');
+
 -- Who is not known cannot be told apart
 
 CREATE FUNCTION pg_temp.unknown(model text) RETURNS text LANGUAGE plpgsql AS
