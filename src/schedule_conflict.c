@@ -338,15 +338,19 @@ static List *
 conflicts_of_people(const ConflictQuery *query, List *found)
 {
 	static KeptPlan booked = {
-		"SELECT DISTINCT b.change_id, pg_catalog.lower(b.period),"
-		" pg_catalog.upper(b.period), c.confidential,"
-		" COALESCE(c.scheduled_at, c.actual_start)"
-		" FROM changemgmt.booking AS b"
-		" JOIN changemgmt.change AS c ON c.id OPERATOR(pg_catalog.=) b.change_id"
-		" WHERE b.period OPERATOR(pg_catalog.&&) pg_catalog.tstzrange($1, $2)"
-		" AND b.change_id OPERATOR(pg_catalog.<>) $3"
-		" AND (c.owner_id OPERATOR(pg_catalog.=) $4"
-		"  OR c.implementer_id OPERATOR(pg_catalog.=) $5)",
+		"SELECT b.change_id, pg_catalog.lower(b.period),"
+		" pg_catalog.upper(b.period), c.confidential, c.since"
+		/* what is booked then, and then only these: a guess of a range's
+		 * share in all bookings would have the server read all changes */
+		" FROM (SELECT DISTINCT change_id, period FROM changemgmt.booking"
+		"  WHERE period OPERATOR(pg_catalog.&&) pg_catalog.tstzrange($1, $2)"
+		"  AND change_id OPERATOR(pg_catalog.<>) $3 OFFSET 0) AS b"
+		" CROSS JOIN LATERAL (SELECT confidential,"
+		"  COALESCE(scheduled_at, actual_start) AS since"
+		"  FROM changemgmt.change"
+		"  WHERE id OPERATOR(pg_catalog.=) b.change_id"
+		"  AND (owner_id OPERATOR(pg_catalog.=) $4"
+		"   OR implementer_id OPERATOR(pg_catalog.=) $5) OFFSET 0) AS c",
 		5, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID}, NULL
 	};
 	Datum		arguments[5];

@@ -149,6 +149,20 @@ spi_prepare(const char *sql, int nargs, Oid *types)
 	return prepare(sql, nargs, types, 0);
 }
 
+/*
+ * Left to itself, the server would plan a statement with an array among its
+ * values anew in every call: it takes an array that it knows for the smaller
+ * one.  Others come to one plan for all values where that is no dearer.
+ */
+static int
+kept_plan_options(const KeptPlan *kept)
+{
+	for (int i = 0; i < kept->nargs; i++)
+		if (type_is_array(kept->argtypes[i]))
+			return CURSOR_OPT_GENERIC_PLAN;
+	return 0;
+}
+
 /* Prepare a kept plan where that is needed, as the owner of the tables. */
 static void
 kept_plan_prepare(KeptPlan *kept)
@@ -157,13 +171,8 @@ kept_plan_prepare(KeptPlan *kept)
 
 	if (kept->plan != NULL)
 		return;
-	/*
-	 * One plan for all values: they are ids, codes and times of single rows.
-	 * Left to itself, the server would plan anew in every call wherever an
-	 * array is among them.
-	 */
 	plan = prepare(kept->sql, kept->nargs, kept->argtypes,
-				   CURSOR_OPT_GENERIC_PLAN);
+				   kept_plan_options(kept));
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed");
 	kept->plan = plan;

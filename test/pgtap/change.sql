@@ -505,7 +505,7 @@ SELECT results_eq(
 	$$SELECT (r.relname || '.' || a.attname)::text COLLATE "C" FROM pg_attribute AS a
 	JOIN pg_class AS r ON r.oid = a.attrelid
 	WHERE r.relnamespace = 'changemgmt'::regnamespace AND r.relkind = 'r'
-	  AND (r.relname = 'change' OR r.relname LIKE 'change\_%'
+	  AND (r.relname = 'change' OR (r.relname LIKE 'change\_%' OR r.relname = 'template_proposal')
 		   AND EXISTS (SELECT FROM pg_attribute AS c
 					   WHERE c.attrelid = r.oid AND c.attname = 'change_id'))
 	  AND a.attnum > 0 AND NOT a.attisdropped
