@@ -90,16 +90,18 @@ record_read(TemplateRecord *record, const char *key, int version, bool read_only
 
 	/*
 	 * By their ids, so that the plan probes indexes whatever the statistics
-	 * say of other models.
+	 * say of other models; OFFSET, so that a verdict is computed once.
 	 */
 	static KeptPlan verdicts = {
 		"SELECT changemgmt.denominator(r.rate), changemgmt.numerator(r.rate),"
 		" changemgmt.wilson_low(r.rate), changemgmt.wilson_high(r.rate)"
-		" FROM (SELECT changemgmt.change_failure_rate(f.is_failed) AS rate"
-		"  FROM pg_catalog.unnest($1) AS e(id)"
-		"  JOIN changemgmt.metrics_fact AS f"
-		"   ON f.change_id OPERATOR(pg_catalog.=) e.id"
-		"  WHERE f.is_counted AND f.verdict OPERATOR(pg_catalog.<>) 'pending') AS r",
+		" FROM (SELECT changemgmt.change_failure_rate(v.verdict"
+		"   OPERATOR(pg_catalog.=) ANY ('{rolled_back,failed}'::pg_catalog.text[])) AS rate"
+		"  FROM (SELECT f.verdict FROM pg_catalog.unnest($1) AS e(id)"
+		"   JOIN changemgmt.metrics_fact AS f"
+		"    ON f.change_id OPERATOR(pg_catalog.=) e.id"
+		"   WHERE f.is_counted OFFSET 0) AS v"
+		"  WHERE v.verdict OPERATOR(pg_catalog.<>) 'pending') AS r",
 		1, {INT8ARRAYOID}, NULL
 	};
 	int			(*execute) (KeptPlan *, Datum *, const char *, long) =
