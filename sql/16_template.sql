@@ -46,9 +46,9 @@ CREATE FUNCTION changemgmt.proposal_judge() RETURNS trigger
 	LANGUAGE C VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'proposal_judge';
 COMMENT ON FUNCTION changemgmt.proposal_judge() IS
-	'Trigger: refuses (MC008) proposals that could not be published.';
+	'Trigger: refuses (MC008) proposals that could not be published, and (MC005) to change one that was.';
 CREATE TRIGGER judge
-	AFTER INSERT OR UPDATE ON changemgmt.template_proposal
+	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.template_proposal
 	FOR EACH ROW EXECUTE FUNCTION changemgmt.proposal_judge();
 
 -- since 1.1

@@ -172,7 +172,7 @@ static const ShippedTrigger trigger_kinds[] = {
 	{"approval_delegation", "judge", "delegation_judge", WRITTEN | EACH_ROW, "", "", "O"},
 	{"approval_vote", "judge", "vote_judge", WRITTEN | EACH_ROW, "", "", "O"},
 	{"change_waiver", "judge", "waiver_judge", WRITTEN | EACH_ROW, "", "", "O"},
-	{"template_proposal", "judge", "proposal_judge", STORED | EACH_ROW, "", "", "O"},
+	{"template_proposal", "judge", "proposal_judge", WRITTEN | EACH_ROW, "", "", "O"},
 
 	{NULL, "Judge", "lifecycle_judge", WRITTEN | EACH_ROW, "", "", "O"},
 	{NULL, "business_calendar_check", "business_calendar_check", BEFORE | STORED | EACH_ROW, "", "", "O"},

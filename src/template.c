@@ -200,10 +200,18 @@ check_template_record(const Transition *t)
  * Proposals
  * ---------------------------------------------------------------- */
 
-/* AFTER trigger of template_proposal: what is proposed can be published. */
+/*
+ * AFTER trigger of template_proposal: what is proposed can be published, and
+ * what was published stays.
+ */
 Datum
 proposal_judge(PG_FUNCTION_ARGS)
 {
+	static KeptPlan published = {
+		"SELECT version FROM changemgmt.site_model"
+		" WHERE approved_by_change_id OPERATOR(pg_catalog.=) $1",
+		1, {INT8OID}, NULL
+	};
 	TriggerData *trigdata = trigger_data(fcinfo, "proposal_judge",
 										 FOR_ROW | AT_AFTER, "template_proposal");
 	TupleDesc	desc;
@@ -216,6 +224,26 @@ proposal_judge(PG_FUNCTION_ARGS)
 	if (ledger_is_history(trigdata))
 		return PointerGetDatum(NULL);
 	desc = RelationGetDescr(trigdata->tg_relation);
+	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+	{
+		int64		change_id = part_change_id(trigdata->tg_trigtuple, desc);
+		Datum		argument = Int64GetDatum(change_id);
+		Datum		version;
+
+		SPI_connect();
+		kept_plan_execute(&published, &argument, NULL, 1);
+		version = spi_first_value(1, &isnull);
+		if (!isnull)
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
+					 errmsg("what %s proposes was published as version %d, and stays",
+							change_number_text(change_id),
+							DatumGetInt32(version)),
+					 errhint("changemgmt.propose_template(NULL, key) proposes the next version.")));
+		SPI_finish();
+	}
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		return PointerGetDatum(NULL);
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
 		trigdata->tg_newtuple : trigdata->tg_trigtuple;
 	key = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "key"));
@@ -582,6 +610,12 @@ template_judge(PG_FUNCTION_ARGS)
 		" WHERE change_id OPERATOR(pg_catalog.=) $1",
 		3, {INT8OID, TEXTOID, JSONBOID}, NULL
 	};
+	/* says nothing, but who edits under a snapshot from before notices */
+	static KeptPlan touch = {
+		"UPDATE changemgmt.change SET status = status"
+		" WHERE id OPERATOR(pg_catalog.=) $1",
+		1, {INT8OID}, NULL
+	};
 	TriggerData *trigdata = trigger_data(fcinfo, "template_judge",
 										 FOR_ROW | AT_AFTER, "site_model");
 	TupleDesc	desc;
@@ -626,6 +660,7 @@ template_judge(PG_FUNCTION_ARGS)
 						TextDatumGetCString(arguments[1]), missing),
 				 errhint("A template is published from approval to the end of verification: SELECT * FROM changemgmt.next_steps(" INT64_FORMAT ").",
 						 change_id_of(&row))));
+	kept_plan_execute(&touch, arguments, NULL, 0);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }
@@ -638,8 +673,7 @@ Datum
 publish_template(PG_FUNCTION_ARGS)
 {
 	static KeptPlan find = {
-		"SELECT m.version, m.key OPERATOR(pg_catalog.=) p.key"
-		" AND m.definition OPERATOR(pg_catalog.=) p.definition, p.key"
+		"SELECT m.version"
 		" FROM changemgmt.template_proposal AS p"
 		" LEFT JOIN changemgmt.site_model AS m"
 		"  ON m.approved_by_change_id OPERATOR(pg_catalog.=) p.change_id"
@@ -669,16 +703,6 @@ publish_template(PG_FUNCTION_ARGS)
 	if (SPI_processed == 0)
 		proposal_missing(&row);
 	version = spi_first_value(1, &isnull);
-	if (!isnull && !DatumGetBool(spi_first_value(2, &isnull)))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-				 errmsg("%s was published as version %d before it was edited",
-						change_number_text(change_id_of(&row)),
-						DatumGetInt32(version)),
-				 errhint("changemgmt.propose_template(NULL, '%s') proposes the next version.",
-						 SPI_getvalue(SPI_tuptable->vals[0],
-									  SPI_tuptable->tupdesc, 3))));
-	(void) spi_first_value(1, &isnull);
 	if (isnull)
 	{
 		kept_plan_execute(&insert, &argument, NULL, 0);

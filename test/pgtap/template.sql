@@ -241,8 +241,9 @@ SELECT results_eq(format('SELECT m.key, m.version, m.published_by, m.approved_by
 	format('VALUES (''renew'', 1, ''ivan'', %s::bigint, true)', :p), 'is exactly what was approved, and says by which change');
 SELECT is(pg_temp.code('anna', format('UPDATE changemgmt.site_model SET approved_by_change_id = %s', v)), 'MC006', 'which stays')
 FROM unnest('{"NULL",1}'::text[]) AS v;
-SELECT is(pg_temp.message('olaf', format('SELECT changemgmt.edit_template(%1$s, ''{"title": "x"}''), changemgmt.publish_template(%1$s)', :p)),
-	'MC008 CHG0000002 was published as version 1 before it was edited', 'another version needs another change');
+SELECT is(pg_temp.message('olaf', format(sql, :p)), 'MC005 what CHG0000002 proposes was published as version 1, and stays', sql)
+FROM unnest(ARRAY['SELECT changemgmt.edit_template(%s, ''{"title": "x"}'')', 'SELECT changemgmt.revise(%1$s), changemgmt.edit_template(%1$s, ''{"title": "x"}'')',
+	'DELETE FROM changemgmt.template_proposal WHERE change_id = %s', 'UPDATE changemgmt.template_proposal SET key = ''other'' WHERE change_id = %s']) AS sql;
 SELECT is(pg_temp.go(:p, 'start'), 'in_progress', 'the change goes on');
 SELECT is(pg_temp.code('olaf', format('SELECT changemgmt.edit_template(%s, ''{"title": "x"}'')', :p)), 'MC005', 'its plan is frozen');
 SELECT is(pg_temp.code('olaf', format('DELETE FROM changemgmt.template_proposal WHERE change_id = %s', :p)), 'MC005', 'and stays');

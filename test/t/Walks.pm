@@ -187,7 +187,7 @@ otto | | SELECT changemgmt.advance($1, 'awaiting_approval')
 ann | | SELECT changemgmt.approve($1)
 ben | | SELECT changemgmt.approve($1)
 otto | MC010 | SELECT changemgmt.publish_template($1), changemgmt.publish_template($1, 1)
-otto | MC008 | SELECT changemgmt.publish_template($1), changemgmt.edit_template($1, '{"title": "another"}'), changemgmt.publish_template($1)
+otto | MC005 | SELECT changemgmt.publish_template($1), changemgmt.edit_template($1, '{"title": "another"}')
 otto | | SELECT changemgmt.template_record('standing', 1), changemgmt.template_record('quick', 1)
 rules:
 otto | | SELECT changemgmt.ci_id('db')
