@@ -11,8 +11,9 @@ CREATE TABLE changemgmt.booking (
 	is_exclusive boolean NOT NULL,
 	PRIMARY KEY (change_id, ci_id),
 	CONSTRAINT booking_period_check CHECK (
-		NOT isempty(period) AND isfinite(lower(period)) AND isfinite(upper(period))
-		AND lower_inc(period) AND NOT upper_inc(period)),
+		NOT isempty(period) AND lower_inc(period) AND NOT upper_inc(period)
+		AND NOT lower_inf(period) AND NOT upper_inf(period)
+		AND isfinite(lower(period)) AND isfinite(upper(period))),
 	CONSTRAINT booking_is_exclusive EXCLUDE USING gist (
 		int8range(ci_id, ci_id, '[]') WITH &&, period WITH &&) WHERE (is_exclusive)
 );

@@ -303,6 +303,20 @@ BEGIN ATOMIC
 			   format('DELETE FROM changemgmt.role_duty WHERE id = %s;', d.id)
 		FROM changemgmt.role_duty AS d
 		WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = d.role_name)
+		-- history that came by COPY books nothing
+		UNION ALL
+		SELECT 13, 'error', 'changemgmt.booking',
+			   CASE WHEN count(*) = 1 THEN '1 item of changes that are booked or under way is not booked'
+					ELSE format('%s items of changes that are booked or under way are not booked', count(*)) END,
+			   'SELECT changemgmt.rebuild_bookings();'
+		FROM changemgmt.change AS c
+		JOIN changemgmt.change_item AS i ON i.change_id = c.id
+		WHERE c.status IN ('awaiting_approval', 'approved', 'scheduled', 'in_progress', 'verifying')
+		  AND (c.scheduled_at IS NOT NULL AND c.planned_start IS NOT NULL AND c.planned_end IS NOT NULL
+			   OR c.status IN ('in_progress', 'verifying') AND c.actual_start IS NOT NULL)
+		  AND NOT EXISTS (SELECT FROM changemgmt.booking AS b
+						  WHERE b.change_id = i.change_id AND b.ci_id = i.ci_id)
+		HAVING count(*) > 0
 		-- what a dump does not bring back
 		UNION ALL
 		SELECT 20, 'warning', t.name, format('column %I is not the extension''s: a dump of its rows cannot be restored', a.attname),

@@ -247,6 +247,7 @@ conflicts_on_items(const ConflictQuery *query)
 	};
 	Neighbours	list = {0, 0, NULL, NULL, NULL};
 	Datum		arguments[5];
+	List	   *same = NIL;
 	List	   *found = NIL;
 	List	   *near = NIL;
 	ListCell   *lc;
@@ -317,7 +318,7 @@ conflicts_on_items(const ConflictQuery *query)
 		if (c->severity < query->least && !c->is_hard)
 			continue;
 		if (c->kind == CONFLICT_SAME_CI)
-			found = lappend(found, c);
+			same = lappend(same, c);
 		else
 			near = lappend(near, c);
 	}
@@ -327,10 +328,10 @@ conflicts_on_items(const ConflictQuery *query)
 	{
 		const Conflict *c = lfirst(lc);
 
-		if (!already_found(found, c->other_id, c->other_ci_id))
+		if (!already_found(same, c->other_id, c->other_ci_id))
 			found = lappend(found, lfirst(lc));
 	}
-	return found;
+	return list_concat(same, found);
 }
 
 /* The same people at the same time. */
