@@ -3,7 +3,8 @@
  * schedule.h
  *	  Bookings, what collides with them, and which times are free.
  *
- * schedule.c keeps the table booking, schedule_conflict.c finds what a time
+ * schedule.c writes the table booking, when schedule_trigger.c says so;
+ * schedule_conflict.c finds what a time
  * collides with, schedule_requirement.c refuses it, schedule_window.c offers
  * others.
  *
@@ -39,6 +40,31 @@ extern BookingItem *booking_items(int64 change_id, bool as_query, int *n);
 extern char *booking_ci_name(int64 ci_id);
 /* "2026-01-01 10:00:00+00 to ...", palloc'ed. */
 extern char *booking_time_text(TimestampTz from, TimestampTz to);
+
+/* A row of booking; its change is known. */
+typedef struct Booking
+{
+	int64		ci_id;
+	Period		period;
+	bool		is_changed;
+	bool		is_exclusive;
+} Booking;
+
+/* The rows that a change has to have and those that it has, by item. */
+extern Booking *bookings_wanted(const ChangeRow *row, int *n);
+extern Booking *bookings_stored(int64 change_id, int *n);
+/*
+ * Whether a row that is there can stay.  One that is not exclusive although it
+ * could be overlapped in history, and stays until it moves.
+ */
+extern bool booking_stays(const Booking *stored, const Booking *wanted);
+/* Bring the rows of a change from one to the other; MC007. */
+extern void bookings_write(int64 change_id, const Booking *stored, int n_stored,
+						   Booking *wanted, int n_wanted);
+/* What is being written for a change now; false where nothing is. */
+extern bool bookings_being_written(int64 change_id, const Booking **rows,
+								   int *n);
+extern bool bookings_being_rebuilt(void);
 
 typedef enum ConflictKind
 {
