@@ -186,6 +186,8 @@ INSERT INTO defect VALUES
 		'error: changemgmt.change_item: the policy visible is not that of the extension'),
 	('DROP POLICY visible_cause ON changemgmt.ledger', 'error: changemgmt.ledger: the policy visible_cause is missing'),
 	('ALTER POLICY visible_cause ON changemgmt.ledger USING (true)', 'error: changemgmt.ledger: the policy visible_cause is not that of the extension'),
+	('DROP POLICY visible_item ON changemgmt.ledger', 'error: changemgmt.ledger: the policy visible_item is missing'),
+	('ALTER POLICY visible_item ON changemgmt.ledger USING (true)', 'error: changemgmt.ledger: the policy visible_item is not that of the extension'),
 	('ALTER TABLE changemgmt.team ADD CHECK (name <> ''x'') NOT VALID', E'error: changemgmt.team: constraint team_name_check1 was never validated\nnote: changemgmt.team: has 6 constraints, 1 of them the site''s: those are not in a dump'),
 	('GRANT CREATE ON SCHEMA changemgmt TO regress_doctor', 'error: schema changemgmt: regress_doctor may create in it: a function of theirs could be called in place of the extension''s'),
 	('CREATE FUNCTION changemgmt.submit(integer) RETURNS text LANGUAGE sql AS ''SELECT NULL::text''; REVOKE ALL ON FUNCTION changemgmt.submit(integer) FROM PUBLIC', 'error: changemgmt.submit(integer): the function is not the extension''s: it could be called in place of one that is'),
