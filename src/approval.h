@@ -57,7 +57,6 @@ typedef struct LevelTally
 	int			deferred;
 	int			abstained;
 	int			stale;			/* votes for another plan */
-	int			kept_apart;		/* asked, but duties keep them from it */
 	bool		asks_voter;		/* who was left out; kept apart or not */
 	SeatTally  *seats;			/* in the level's order; NULL: no seats */
 	List	   *waiting;		/* OpenVote, of who has not voted freshly */

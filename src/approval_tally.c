@@ -376,10 +376,7 @@ level_count(LevelTally *t, const ApprovalLevel *level, const List *voters,
 			continue;
 		t->asks_voter |= !counts;
 		if (voter->kept_apart)
-		{
-			t->kept_apart++;
 			continue;
-		}
 		for (int i = 0; t->seats && i < list_length(level->seats); i++)
 			if (strcmp(list_nth(level->seats, i), voter->seat) == 0)
 				seat = &t->seats[i];
@@ -571,9 +568,9 @@ level_missing(const LevelTally *t)
 		if (t->stale > 0)
 			appendStringInfo(&buf, ", %d given for another plan", t->stale);
 	}
-	if (t->eligible == 0)
+	if (!t->seats && t->eligible == 0)
 		appendStringInfoString(&buf, ", and there is nobody who may vote");
-	else if (t->eligible == t->abstained)
+	else if (!t->seats && reachable == 0)
 		appendStringInfoString(&buf, ", and everybody has abstained");
 	else if (!t->seats && t->eligible < t->needed)
 		appendStringInfo(&buf, ", and only %d %s may vote", t->eligible,
