@@ -152,6 +152,16 @@ SELECT is(pg_temp.does('owner', format($$advance(%s, 'in_progress')$$, :std)), '
 	'K1, R8, A4: a standard change is pre-approved, and nobody reviews it');
 SELECT is(pg_temp.does('owner', format($$advance(%s, 'closed', evidence => 'seen')$$, :std)), 'closed',
 	'K1: three calls');
+SELECT confirm_cause('INC-STD', :std) \g /dev/null
+SELECT set_config('changemgmt.actor', 'owner', true) \g /dev/null
+SELECT id AS std_next FROM create_change('Renew again', template => 'certificate', owner => 'owner', items => '{shop}',
+	planned_start => now(), planned_end => now() + interval '1 hour') \gset
+SELECT is(pg_temp.refusal('owner', format('SELECT advance(%s, ''approved'')', :std_next)),
+	'MC002 | template_record: template "certificate" has lost its pre-approval: 1 of 1 changes since version 1 failed, a rate of 1.0000, with 95 % confidence at least 0.2065; the limit is 0.05',
+	'R8: a template whose changes fail loses its pre-approval');
+SELECT confirm_cause('INC-STD', :std, false) \g /dev/null
+SELECT is(pg_temp.does('owner', format($$advance(%s, 'approved')$$, :std_next)), 'approved',
+	'R8: and has it again when they did not');
 SELECT is(pg_temp.refusal('owner', format('SELECT advance(%s, %L)',
 		pg_temp.complete('{"title": "Secrets", "model": "lean_standard", "touches_security": true}'), 'approved')),
 	'MC002 | data_approval: it touches security, and model "lean_standard" is neither an approved template nor asks for an approval',

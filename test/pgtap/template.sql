@@ -232,6 +232,15 @@ SELECT is(pg_temp.publish_of(:unasked), pg_temp.refused(:unasked, 'under model "
 SELECT is(pg_temp.go(:unasked, 'start complete pass close'), 'closed', 'nor at its end');
 SELECT is(pg_temp.publish_of(:unasked), pg_temp.refused(:unasked, 'it is closed'), 'which is too late');
 
+-- history that says it was approved, and has no vote
+COPY changemgmt.change (id, title, model, type, status, requester_id, approved_seal, approved_plan_revision, plan_revision) FROM stdin;
+9001	History	lean_normal	normal	approved	1	\\x0000000000000000000000000000000000000000000000000000000000000000	1	1
+\.
+COPY changemgmt.template_proposal (change_id, key, definition) FROM stdin;
+9001	renew	{"base": "standard", "plan": {}}
+\.
+SELECT is(pg_temp.publish_of(9001), pg_temp.refused(9001, 'nobody voted for it'), 'what came in as approved approves no template');
+
 -- published
 SELECT pg_temp.act('ivan') \g /dev/null
 SELECT is(changemgmt.publish_template(:p), 1, 'the first version');
