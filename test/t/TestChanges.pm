@@ -250,6 +250,14 @@ COPY changemgmt.change (id, title, model, type, status, outcome, requester_id, a
 SELECT public.act('otto');
 SELECT id AS never_mind FROM changemgmt.create_change('never mind') \gset
 DELETE FROM changemgmt.change WHERE id = :never_mind;
+-- a vote that somebody else may give
+DO $$
+BEGIN
+    IF to_regclass('changemgmt.approval_delegation') IS NULL THEN RETURN; END IF;
+    PERFORM public.act('ben');
+    EXECUTE $q$SELECT changemgmt.delegate_approval('vera', now(), now() + interval '1 week', reason => 'It''s a holiday')$q$;
+    PERFORM public.act('otto');
+END $$;
 -- a template that was voted on
 DO $$
 DECLARE

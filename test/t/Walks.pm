@@ -114,7 +114,7 @@ mona | | SELECT changemgmt.override_booking($1, 'no_conflict', 'both know')
 mona | MC008 | SELECT changemgmt.override_booking($1, 'notice', 'later', now(), now() + interval '1 hour')
 otto | | SELECT changemgmt.reschedule($1, now(), now() + interval '2 hours')
 otto | | SELECT changemgmt.edit_change($1, '{"description": "another"}')
-otto | MC005 | SELECT changemgmt.start($1)
+otto | MC002 | SELECT changemgmt.start($1)
 otto | | SELECT changemgmt.submit($1)
 cleo | | SELECT changemgmt.approve($1)
 ben | | SELECT changemgmt.approve($1)
@@ -128,7 +128,7 @@ otto | MC005 | SELECT changemgmt.edit_change($1, '{"description": "a third"}')
 otto | MC005 | SELECT changemgmt.add_risk($1, 'it breaks', 'low', 'high')
 ivan | MC002 | SELECT changemgmt.complete($1)
 ivan | | SELECT changemgmt.complete_task(id) FROM changemgmt.change_task WHERE change_id = $1 AND title = 'step'
-ivan | | SELECT changemgmt.skip_task(id, 'no need') FROM changemgmt.change_task WHERE change_id = $1 AND title <> 'step'
+ivan | | SELECT changemgmt.skip_task(id, 'no need') FROM changemgmt.change_task WHERE change_id = $1 AND title <> 'step' AND NOT is_condition
 ivan | | SELECT changemgmt.complete($1)
 ivan | | SELECT changemgmt.resume_work($1, 'again')
 ivan | | SELECT changemgmt.complete($1)
