@@ -42,6 +42,11 @@ DO $$BEGIN IF to_regclass('changemgmt.holiday') IS NOT NULL THEN
     PERFORM changemgmt.create_business_calendar('works', 'Europe/Berlin', 'MO-FR 09:00-12:00,13:00-24:00', 'It''s "ours"');
     PERFORM changemgmt.add_holiday('works', '2026-05-01'), changemgmt.add_holiday('works', '2026-12-25', 'Weihnachten, "Zoë"');
 END IF; END$$;
+DO $$BEGIN IF to_regclass('changemgmt.approval_delegation') IS NOT NULL THEN
+    PERFORM set_config('changemgmt.actor', 'ben', true);
+    PERFORM changemgmt.revoke_delegation(changemgmt.delegate_approval('vera', now(), now() + interval '1 hour'));
+    PERFORM changemgmt.delegate_approval('vera', now(), now() + interval '9 years', 'cab', reason => 'On "leave", it''s over soon');
+END IF; END$$;
 SELECT changemgmt.set_setting('number_prefix', 'RFC');
 CREATE FUNCTION public.always_met(change_id bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT NULL::text';
 SELECT changemgmt.register_requirement('ours', 'public.always_met(bigint)', ARRAY['plan'], 'ours', 'nothing to do');
