@@ -20,6 +20,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "pgtime.h"
+#include "utils/datetime.h"
 #include "utils/timestamp.h"
 
 /* ----------
@@ -57,6 +58,11 @@ extern const char *calendar_time_zone(const char *calendar);
  * before 1583, and ends in 2582. */
 #define RECURRENCE_FIRST_YEAR	1900
 #define RECURRENCE_LAST_YEAR	2499
+
+/* The day after the last one that is computed, and its beginning in UTC. */
+#define RECURRENCE_DAY_LIMIT \
+	(date2j(RECURRENCE_LAST_YEAR + 1, 1, 1) - POSTGRES_EPOCH_JDATE)
+#define RECURRENCE_TIME_LIMIT	(RECURRENCE_DAY_LIMIT * USECS_PER_DAY)
 
 typedef enum RuleFrequency
 {
@@ -297,6 +303,8 @@ typedef struct Period
  */
 extern List *window_refusals(const WindowScope *scope, TimestampTz from,
 							 TimestampTz to);
+/* 40001 where REPEATABLE READ would miss windows that were declared since. */
+extern void windows_require_current(void);
 /* The open parts of [from, to), disjoint, in order. */
 extern Period *window_open(const WindowScope *scope, TimestampTz from,
 						   TimestampTz to, int *n);

@@ -42,10 +42,6 @@ struct RuleWalker
 	MemoryContextCallback callback;
 };
 
-/* The day after the last one that is computed. */
-#define DAY_LIMIT \
-	(date2j(RECURRENCE_LAST_YEAR + 1, 1, 1) - POSTGRES_EPOCH_JDATE)
-
 static void
 walker_free(void *argument)
 {
@@ -255,7 +251,7 @@ walker_step(RuleWalker *walker, int *day)
 		}
 		*day = date2j(next.year, next.month, next.day) - POSTGRES_EPOCH_JDATE;
 	}
-	return *day < DAY_LIMIT;
+	return *day < RECURRENCE_DAY_LIMIT;
 }
 
 bool

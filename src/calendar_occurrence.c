@@ -49,9 +49,6 @@ PG_FUNCTION_INFO_V1(recurrence_next_occurrence);
 /* Zones differ from UTC by less than a day, and a gap may be one day long. */
 #define DAYS_OF_ZONES	3
 
-#define DAY_LIMIT \
-	(date2j(RECURRENCE_LAST_YEAR + 1, 1, 1) - POSTGRES_EPOCH_JDATE)
-
 struct RecurrenceState
 {
 	MemoryContext context;
@@ -185,7 +182,7 @@ starts_seek(RecurrenceState *state, int day)
 {
 	state->queued = state->taken = 0;
 	state->pending = false;
-	state->ended = day >= DAY_LIMIT;
+	state->ended = day >= RECURRENCE_DAY_LIMIT;
 	if (state->walker == NULL)
 		state->queue[state->queued++] = state->value->start;
 	else if (!state->ended)
@@ -376,7 +373,7 @@ is_finite(const RecurrenceState *state)
 static void
 check_day(const RecurrenceState *state, int day)
 {
-	if (day - state->longest - DAYS_OF_ZONES >= DAY_LIMIT && !is_finite(state))
+	if (day - state->longest - DAYS_OF_ZONES >= RECURRENCE_DAY_LIMIT && !is_finite(state))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("recurrences are computed up to the year %d",
@@ -482,7 +479,7 @@ recurrence_covers(RecurrenceState *state, TimestampTz at)
 
 	check_day(state, day);
 	if (day + DAYS_OF_ZONES <= state->start_day ||
-		day - state->longest - DAYS_OF_ZONES >= DAY_LIMIT)
+		day - state->longest - DAYS_OF_ZONES >= RECURRENCE_DAY_LIMIT)
 		return false;
 	block_cover(state, day - state->longest - DAYS_OF_ZONES,
 				day + DAYS_OF_ZONES);
@@ -497,12 +494,12 @@ recurrence_next(RecurrenceState *state, TimestampTz after, Occurrence *result)
 	int			to;
 
 	if (after == DT_NOEND)
-		from = DAY_LIMIT;
+		from = RECURRENCE_DAY_LIMIT;
 	else if (after != DT_NOBEGIN)
 		from = Max(day_of(after) - DAYS_OF_ZONES, state->start_day);
 	check_day(state, from);
 	to = from + 2 * DAYS_OF_ZONES;
-	while (from < DAY_LIMIT)
+	while (from < RECURRENCE_DAY_LIMIT)
 	{
 		int			n;
 
@@ -534,7 +531,7 @@ recurrence_overlapping(RecurrenceState *state, TimestampTz after,
 	int			end = day_of(before - 1) + DAYS_OF_ZONES;
 
 	check_day(state, day_of(before - 1));
-	end = Min(end, DAY_LIMIT);
+	end = Min(end, RECURRENCE_DAY_LIMIT);
 	while (from < end)
 	{
 		int			low = 0;
@@ -792,7 +789,7 @@ estimate_rows(Recurrence *value, RangeType *range)
 	else if (state->walker != NULL)
 	{
 		TimestampTz from = value->start;
-		TimestampTz to = DAY_LIMIT * USECS_PER_DAY;
+		TimestampTz to = RECURRENCE_DAY_LIMIT * USECS_PER_DAY;
 
 		if (!lower.infinite && !TIMESTAMP_IS_NOBEGIN(DatumGetTimestampTz(lower.val)))
 			from = Max(from, DatumGetTimestampTz(lower.val) -

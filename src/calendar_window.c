@@ -736,6 +736,22 @@ open_periods(WindowCache *cache, List *groups, TimestampTz from,
 	return periods_complement(&closed, from, to);
 }
 
+void
+windows_require_current(void)
+{
+	static KeptPlan rows = {
+		"SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', id, xmin), ','"
+		"  ORDER BY id)"
+		" FROM changemgmt.change_window",
+		0, {0}, NULL
+	};
+
+	SPI_connect();
+	kept_plan_require_current(&rows, NULL,
+							  "maintenance windows or blackouts were declared meanwhile");
+	SPI_finish();
+}
+
 List *
 window_refusals(const WindowScope *scope, TimestampTz from, TimestampTz to)
 {
@@ -802,8 +818,7 @@ names_at(WindowCache *cache, List *groups, TimestampTz at)
 static TimestampTz
 state_end(WindowCache *cache, List *groups, TimestampTz at, bool is_open)
 {
-	TimestampTz last = (date2j(RECURRENCE_LAST_YEAR + 1, 1, 1) -
-						POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+	TimestampTz last = RECURRENCE_TIME_LIMIT;
 	TimestampTz horizon;
 
 	if (at >= END_TIMESTAMP - WINDOW_HORIZON_DAYS * USECS_PER_DAY)

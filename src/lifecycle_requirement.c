@@ -643,15 +643,15 @@ waiver_judge(PG_FUNCTION_ARGS)
 		waivable |= strcmp(lfirst(lc), requirement) == 0;
 		text_list_add(&names, lfirst(lc));
 	}
+	for (int i = timed_first; i < timed_end; i++)
+		text_list_add(&names, registry[i].name);
 	if (!waivable && !TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
 				 errmsg("requirement \"%s\" of %s cannot be waived", requirement,
 						change_number_text(change_id_of(&row))),
-				 names.len > 0 ?
 				 errhint("Model \"%s\" lets these be waived: %s.", model->key,
-						 names.data) :
-				 errhint("Model \"%s\" lets nothing be waived.", model->key)));
+						 names.data)));
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

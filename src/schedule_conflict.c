@@ -519,6 +519,7 @@ conflicts_with_windows(const ChangeRow *row, const ChangeModel *model,
 					   const BookingItem *items, int n_items,
 					   const Period *period)
 {
+	TimestampTz to = Min(period->to, RECURRENCE_TIME_LIMIT);
 	WindowScope scope;
 	Period		part;
 	List	   *refusals = NIL;
@@ -526,12 +527,15 @@ conflicts_with_windows(const ChangeRow *row, const ChangeModel *model,
 	ListCell   *lc;
 
 	conflict_scope(&scope, row, model, items, n_items);
-	/* real times may span more than can be asked about at once */
-	for (part.from = period->from; part.from < period->to; part.from = part.to)
+	/*
+	 * Times may span more than can be asked about at once.  Those that nobody
+	 * can ask about are not booked (in_window), but were before.
+	 */
+	for (part.from = period->from; part.from < to; part.from = part.to)
 	{
 		CHECK_FOR_INTERRUPTS();
-		part.to = period->to - part.from > WINDOW_DAYS_MAX * USECS_PER_DAY ?
-			part.from + WINDOW_DAYS_MAX * USECS_PER_DAY : period->to;
+		part.to = to - part.from > WINDOW_DAYS_MAX * USECS_PER_DAY ?
+			part.from + WINDOW_DAYS_MAX * USECS_PER_DAY : to;
 		refusals = list_concat(refusals, window_refusals(&scope, part.from, part.to));
 	}
 	foreach(lc, refusals)

@@ -241,7 +241,7 @@ ics_range(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_MC_INVALID_INPUT),
 				 errmsg("the calendar's range is too long"),
 				 errhint("Give at most %d days.", RANGE_MAX_DAYS)));
-	if (to > (TimestampTz) (date2j(RECURRENCE_LAST_YEAR + 1, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
+	if (to > RECURRENCE_TIME_LIMIT)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT),
 				 errmsg("recurrences are computed up to the year %d",

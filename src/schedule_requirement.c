@@ -65,11 +65,15 @@ facts_of(const Transition *t)
 			!change_is_null(row, planned_start) &&
 			!change_is_null(row, planned_end))
 		{
-			facts->period.from = Max(facts->start, change_time(row, planned_start));
-			facts->period.to = change_time(row, planned_end);
 			/* asked for in advance: it will begin with its time */
 			if (t->thought_of)
-				facts->start = facts->period.from;
+				facts->start = Max(facts->start, change_time(row, planned_start));
+			facts->period.from = facts->start;
+			/* where inside_window is waived, its time may be over */
+			if (facts->start < change_time(row, planned_end))
+				facts->period.to = change_time(row, planned_end);
+			else
+				facts->period.to = facts->start + booking_length(row);
 		}
 	}
 	else
@@ -141,6 +145,8 @@ windows_unmet(const Transition *t, ConflictKind kind, const char *requirement)
 		return NULL;
 	if (!facts->windows_known)
 	{
+		if (!t->thought_of)
+			windows_require_current();
 		facts->windows = conflicts_with_windows(t->row, t->model, facts->items,
 												facts->n_items, &facts->period);
 		facts->windows_known = true;
@@ -151,9 +157,21 @@ windows_unmet(const Transition *t, ConflictKind kind, const char *requirement)
 	return conflicts_unmet(t, conflicts, requirement);
 }
 
+/*
+ * At start it is asked again: items, tags and windows may be others than when
+ * the time was booked.  Who books none begins when it suits.
+ */
 static char *
 check_in_window(const Transition *t)
 {
+	const ScheduleFacts *facts = facts_of(t);
+
+	if (t->verb == VERB_START && !t->model->books_window)
+		return NULL;
+	if (t->verb != VERB_START && !facts->nothing &&
+		facts->period.to > RECURRENCE_TIME_LIMIT)
+		return psprintf("maintenance windows and blackouts are computed up to the year %d",
+						RECURRENCE_LAST_YEAR);
 	return windows_unmet(t, CONFLICT_OUTSIDE_WINDOW, "in_window");
 }
 
@@ -229,7 +247,7 @@ blackouts_met(const ChangeRow *row, const ChangeModel *model,
 static const Requirement schedule_requirements[] = {
 	{"in_window", "The time lies inside the maintenance windows that hold for the change.",
 		"SELECT * FROM changemgmt.suggest_windows(%lld) offers times; what is soft a manager overrides: changemgmt.override_booking().",
-	check_in_window, V(SCHEDULE) | V(RESCHEDULE), ERRCODE_MC_BOOKING_CONFLICT},
+	check_in_window, V(SCHEDULE) | V(RESCHEDULE) | V(START), ERRCODE_MC_BOOKING_CONFLICT},
 	{"no_blackout", "No blackout that holds for the change overlaps the time.",
 		"SELECT * FROM changemgmt.suggest_windows(%lld) offers times; what is soft a manager overrides: changemgmt.override_booking().",
 	check_no_blackout, V(SCHEDULE) | V(RESCHEDULE) | V(START), ERRCODE_MC_BOOKING_CONFLICT},

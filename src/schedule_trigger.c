@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -57,31 +56,19 @@ booking_touched(const ChangeRow *old, const ChangeRow *new)
 	return before.from != after.from || before.to != after.to;
 }
 
-/*
- * A snapshot of the transaction may show items as they were, exclusive or not:
- * the lock finds out (40001).
- */
-static void
-items_lock(int64 change_id)
-{
-	static KeptPlan lock = {
-		"SELECT FROM changemgmt.change_item AS i"
-		" JOIN changemgmt.configuration_item AS c"
-		"  ON c.id OPERATOR(pg_catalog.=) i.ci_id"
-		" WHERE i.change_id OPERATOR(pg_catalog.=) $1"
-		" ORDER BY c.id FOR SHARE OF c",
-		1, {INT8OID}, NULL
-	};
-	Datum		argument = Int64GetDatum(change_id);
-
-	kept_plan_execute(&lock, &argument, NULL, 0);
-	SPI_freetuptable(SPI_tuptable);
-}
-
 /* AFTER ROW trigger of change, after the judge: its bookings follow. */
 Datum
 booking_follow(PG_FUNCTION_ARGS)
 {
+	static KeptPlan flags = {
+		"SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', c.id, c.is_exclusive),"
+		"  ',' ORDER BY c.id)"
+		" FROM changemgmt.change_item AS i"
+		" JOIN changemgmt.configuration_item AS c"
+		"  ON c.id OPERATOR(pg_catalog.=) i.ci_id"
+		" WHERE i.change_id OPERATOR(pg_catalog.=) $1",
+		1, {INT8OID}, NULL
+	};
 	TriggerData *trigdata = trigger_data(fcinfo, "booking_follow",
 										 FOR_ROW | AT_AFTER, "change");
 	TupleDesc	desc;
@@ -115,11 +102,11 @@ booking_follow(PG_FUNCTION_ARGS)
 	SPI_connect();
 	/*
 	 * Whoever makes an item exclusive locks the table against this, and then
-	 * looks: either sees the other's row.
+	 * looks: either sees the other's row, or that its snapshot is too old.
 	 */
 	LockRelationOid(relation_oid("booking"), RowExclusiveLock);
-	if (IsolationUsesXactSnapshot())
-		items_lock(change_id_of(&new));
+	kept_plan_require_current(&flags, &new.value[CH_id],
+							  "items were made exclusive or shared meanwhile");
 	wanted = bookings_wanted(&new, &n_wanted);
 	stored = bookings_stored(change_id_of(&new), &n_stored);
 	bookings_write(change_id_of(&new), stored, n_stored, wanted, n_wanted);
@@ -238,6 +225,14 @@ booking_item(PG_FUNCTION_ARGS)
 		" AND role OPERATOR(pg_catalog.=) 'changed' ORDER BY change_id",
 		1, {INT8OID}, NULL
 	};
+	static KeptPlan versions = {
+		"SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', change_id, xmin),"
+		"  ',' ORDER BY change_id)"
+		" FROM changemgmt.booking"
+		" WHERE pg_catalog.int8range(ci_id, ci_id, '[]') OPERATOR(pg_catalog.&&)"
+		"  pg_catalog.int8range($1, $1, '[]')",
+		1, {INT8OID}, NULL
+	};
 	TriggerData *trigdata = trigger_data(fcinfo, "booking_item",
 										 FOR_ROW | AT_AFTER, "configuration_item");
 	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
@@ -256,6 +251,7 @@ booking_item(PG_FUNCTION_ARGS)
 	LockRelationOid(relation_oid("booking"), ShareRowExclusiveLock);
 	argument = SPI_getbinval(trigdata->tg_newtuple, desc,
 							 SPI_fnumber(desc, "id"), &isnull);
+	kept_plan_require_current(&versions, &argument, "the item was booked meanwhile");
 	kept_plan_execute(&booked, &argument, NULL, 0);
 	n = SPI_processed;
 	changes = palloc(Max(n, 1) * sizeof(int64));

@@ -36,6 +36,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -309,6 +310,40 @@ kept_plan_read_ids(KeptPlan *kept, Datum *values)
 	}
 	SPI_finish();
 	return PointerGetDatum(ids ? ids : construct_empty_array(INT8OID));
+}
+
+static const char *
+plan_text(KeptPlan *kept, Datum *values)
+{
+	char	   *text = NULL;
+
+	kept_plan_read(kept, values, NULL, 1);
+	if (SPI_processed > 0)
+		text = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return text ? text : "";
+}
+
+void
+kept_plan_require_current(KeptPlan *kept, Datum *values, const char *message)
+{
+	const char *seen;
+	const char *now;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	seen = plan_text(kept, values);
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetLatestSnapshot());
+	now = plan_text(kept, values);
+	PopActiveSnapshot();
+	if (strcmp(seen, now) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), err_as_caller(),
+				 errmsg("%s", message),
+				 errhint("Try again, in a new transaction.")));
 }
 
 void

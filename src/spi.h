@@ -53,6 +53,14 @@ extern int	kept_plan_execute_input(KeptPlan *kept, Datum *values,
 									const char *nulls, long limit);
 
 /*
+ * For rules that have to see what is committed.  Under REPEATABLE READ, where
+ * a query of one text gives another value by now than the transaction's snapshot
+ * shows: 40001, with this message.  Needs an SPI connection.
+ */
+extern void kept_plan_require_current(KeptPlan *kept, Datum *values,
+									  const char *message);
+
+/*
  * After a statement that has to write one row ("what"): 27000 where a trigger
  * or rule of the site made nothing of it.
  */

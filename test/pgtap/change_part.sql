@@ -398,7 +398,7 @@ SELECT is(pg_temp.refusal(format($$SELECT changemgmt.waive(%s, 'notice', 'becaus
 	'MC003 | "ada" may not waive requirements | Who holds the seat of change_manager on a board may.', 'not anybody waives');
 SET LOCAL changemgmt.actor = 'man';
 SELECT is(pg_temp.refusal(format($$SELECT changemgmt.waive(%s, 'plan_complete', 'because')$$, :waived)),
-	format('MC003 | requirement "plan_complete" of %s cannot be waived | Model "normal" lets these be waived: notice, checklist_done.', changemgmt.change_number(:waived)),
+	format('MC003 | requirement "plan_complete" of %s cannot be waived | Model "normal" lets these be waived: notice, checklist_done, in_window, no_blackout, no_conflict.', changemgmt.change_number(:waived)),
 	'nor anything');
 SELECT is(pg_temp.raised(:waived, format($$SELECT changemgmt.waive(%s, 'notice', 'agreed')$$, :waived)), 1::bigint, 'a manager does');
 SELECT results_eq(format('SELECT requirement, reason, waived_by_id FROM changemgmt.change_waiver WHERE change_id = %s', :waived),

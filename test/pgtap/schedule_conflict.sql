@@ -270,6 +270,41 @@ SELECT changemgmt.remove_window('past'), changemgmt.remove_window('future'), cha
 
 -- ----------------------------------------------------------------
 -- Overrides
+-- what was booked is asked again when it begins: its items, tags and windows may be others by then
+SELECT changemgmt.add_ci('night') \g /dev/null
+SELECT pg_temp.made('{night}', 0, 1) AS c \gset
+SELECT changemgmt.schedule(:c, now() - interval '1 hour', now() + interval '1 hour'),
+	changemgmt.add_maintenance_window('nights', starts_at => now() + interval '2 days', ends_at => now() + interval '3 days', ci => 'night') \g /dev/null
+SELECT is((SELECT array_agg(requirement) FROM changemgmt.why_not(:c, 'start')), '{in_window}', 'it lies outside of windows that were not there before');
+SELECT matches(pg_temp.refusal(format('SELECT changemgmt.start(%s)', :c)), '^MC007 start is refused: outside of the maintenance windows \(nights\) ', 'nobody gets past them by booking first');
+SELECT changemgmt.remove_window('nights') \g /dev/null
+SELECT is(pg_temp.refusal(format('SELECT changemgmt.start(%s)', :c)), 'done', 'without, it begins');
+-- the booked time may be waived by a site's model; blackouts are asked for the real one
+SELECT changemgmt.publish_model('any_time', '{"base": "standard", "waivable": ["inside_window"]}') \g /dev/null
+SELECT changemgmt.add_ci('early') \g /dev/null
+SELECT pg_temp.made('{early}', 0, 1, 'any_time') AS c \gset
+SELECT changemgmt.schedule(:c, now() + interval '1 hour', now() + interval '2 hours'), pg_temp.act('mona'), changemgmt.waive(:c, 'inside_window', 'sooner is better'),
+	changemgmt.declare_blackout('at once', starts_at => now() - interval '1 minute', ends_at => now() + interval '1 minute'), pg_temp.act('ann') \g /dev/null
+SELECT matches(pg_temp.refusal(format('SELECT changemgmt.start(%s)', :c)), '^MC007 start is refused: inside the blackout "at once"', 'who begins before the booked time meets the blackouts of now');
+SELECT changemgmt.remove_window('at once') \g /dev/null
+SELECT is(pg_temp.refusal(format('SELECT changemgmt.start(%s)', :c)), 'done', 'and begins when there is none');
+-- what no recurrence can tell about is not booked; where it was before, all others still show
+SELECT pg_temp.made('{early:affected}', 0, 1) AS c \gset
+SELECT is(pg_temp.refusal(format('SELECT changemgmt.schedule(%s, ''9999-12-30'', ''9999-12-31'')', :c)),
+	'MC007 schedule is refused: maintenance windows and blackouts are computed up to the year 2499', 'the end of the world is not booked');
+SELECT changemgmt.schedule(:c, '2499-12-30', '2500-01-01') \g /dev/null
+SET LOCAL session_replication_role = replica;
+UPDATE changemgmt.change SET planned_end = '9999-12-31' WHERE id = :c;
+SET LOCAL session_replication_role = origin;
+SELECT changemgmt.declare_blackout('weekly', 'DTSTART:20310101T000000Z DURATION:PT1H RRULE:FREQ=WEEKLY', ci => 'early') \g /dev/null
+SELECT lives_ok('SELECT * FROM changemgmt.change_conflict', 'one such time does not hide the conflicts of all');
+SELECT lives_ok(format('SELECT * FROM changemgmt.why_not(%s)', :c), 'nor why it does not start');
+SELECT changemgmt.remove_window('weekly') \g /dev/null
+SET LOCAL session_replication_role = replica;
+UPDATE changemgmt.change SET planned_end = '2500-01-01' WHERE id = :c;
+SET LOCAL session_replication_role = origin;
+SELECT changemgmt.cancel(:c, 'x') \g /dev/null
+
 -- ----------------------------------------------------------------
 
 SELECT changemgmt.declare_blackout('soft', starts_at => pg_temp.hour(40), ends_at => pg_temp.hour(41), enforcement => 'soft') \g /dev/null
