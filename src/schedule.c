@@ -221,9 +221,9 @@ booking_refuse(int64 change_id, const Booking *rows, int n)
 	static KeptPlan other = {
 		"SELECT change_id, pg_catalog.lower(period), pg_catalog.upper(period)"
 		" FROM changemgmt.booking"
-		" WHERE pg_catalog.int8range(ci_id, ci_id, '[]') OPERATOR(pg_catalog.&&)"
-		"  pg_catalog.int8range($1, $1, '[]')"
-		" AND period OPERATOR(pg_catalog.&&) pg_catalog.tstzrange($2, $3)"
+		" WHERE ci_id OPERATOR(pg_catalog.=) $1"
+		" AND pg_catalog.upper(period) OPERATOR(pg_catalog.>) $2"
+		" AND pg_catalog.lower(period) OPERATOR(pg_catalog.<) $3"
 		" AND is_exclusive AND change_id OPERATOR(pg_catalog.<>) $4"
 		" ORDER BY pg_catalog.lower(period) LIMIT 1",
 		4, {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}, NULL

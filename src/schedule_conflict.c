@@ -237,9 +237,9 @@ conflicts_on_items(const ConflictQuery *query)
 		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
 		"  AS n(mine, other)"
 		" JOIN changemgmt.booking AS b"
-		"  ON pg_catalog.int8range(b.ci_id, b.ci_id, '[]') OPERATOR(pg_catalog.&&)"
-		"   pg_catalog.int8range(n.other, n.other, '[]')"
-		"  AND b.period OPERATOR(pg_catalog.&&) pg_catalog.tstzrange($3, $4)"
+		"  ON b.ci_id OPERATOR(pg_catalog.=) n.other"
+		"  AND pg_catalog.upper(b.period) OPERATOR(pg_catalog.>) $3"
+		"  AND pg_catalog.lower(b.period) OPERATOR(pg_catalog.<) $4"
 		" JOIN changemgmt.change AS c ON c.id OPERATOR(pg_catalog.=) b.change_id"
 		" WHERE b.change_id OPERATOR(pg_catalog.<>) $5",
 		5, {INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID},

@@ -220,8 +220,7 @@ booking_item(PG_FUNCTION_ARGS)
 {
 	static KeptPlan booked = {
 		"SELECT change_id FROM changemgmt.booking"
-		" WHERE pg_catalog.int8range(ci_id, ci_id, '[]') OPERATOR(pg_catalog.&&)"
-		"  pg_catalog.int8range($1, $1, '[]')"
+		" WHERE ci_id OPERATOR(pg_catalog.=) $1"
 		" AND role OPERATOR(pg_catalog.=) 'changed' ORDER BY change_id",
 		1, {INT8OID}, NULL
 	};
