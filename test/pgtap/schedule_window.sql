@@ -61,6 +61,11 @@ SELECT changemgmt.set_setting('conflict_severity', 'none') \g /dev/null
 SELECT is((SELECT min(starts_at) FROM changemgmt.next_windows('web', '1 hour', '2031-05-12 12:00')), '2031-05-13 03:00', 'and an exclusive item always');
 SELECT changemgmt.set_setting('conflict_severity', 'medium') \g /dev/null
 
+SELECT pg_temp.made('{db}', '2031-05-27 00:00', '2031-05-30 12:00') AS long \gset
+SELECT changemgmt.schedule(:long) \g /dev/null
+SELECT is((SELECT min(starts_at) FROM changemgmt.next_windows('web', '1 hour', '2031-05-26 00:00')), '2031-06-03 02:00', 'what is taken over several windows is taken in each');
+SELECT changemgmt.cancel(:long, 'over') \g /dev/null
+
 -- where all is free: one a day, at the same hour, over the change of clocks
 SELECT results_eq($$SELECT starts_at, free_until FROM changemgmt.next_windows('alone', '1 hour', '2031-10-24 12:00', 4)$$,
 	$$SELECT t::timestamptz, NULL::timestamptz FROM unnest('{2031-10-24 12:00,2031-10-25 12:00,2031-10-26 12:00,2031-10-27 12:00}'::text[]) AS t$$, 'a day each');
