@@ -59,6 +59,63 @@ PG_FUNCTION_INFO_V1(hidden_changes);
 	"  WHERE v.change_id OPERATOR(pg_catalog.=) c.id" \
 	"  AND v.person_id OPERATOR(pg_catalog.=) $1)"
 
+/* Whether a person is named by the model of c, or a policy that may be for it. */
+#define NAMED(person) \
+	" EXISTS (SELECT FROM changemgmt.approval_level AS l" \
+	"  JOIN changemgmt.approval_policy AS p" \
+	"   ON p.id OPERATOR(pg_catalog.=) l.policy_id" \
+	"  WHERE l.person_id OPERATOR(pg_catalog.=) " person \
+	"  AND (p.model IS NULL OR p.model OPERATOR(pg_catalog.=) c.model)" \
+	"  AND (p.type IS NULL OR p.type OPERATOR(pg_catalog.=) c.type)" \
+	"  AND (p.touches_data_integrity IS NULL" \
+	"   OR p.touches_data_integrity OPERATOR(pg_catalog.=) c.touches_data_integrity)" \
+	"  AND (p.touches_security IS NULL" \
+	"   OR p.touches_security OPERATOR(pg_catalog.=) c.touches_security))" \
+	" OR EXISTS (SELECT FROM changemgmt.site_model AS m" \
+	"  JOIN changemgmt.person AS n ON n.id OPERATOR(pg_catalog.=) " person \
+	"  WHERE m.key OPERATOR(pg_catalog.=) c.model" \
+	"  AND m.version OPERATOR(pg_catalog.=) c.model_version" \
+	"  AND (m.definition OPERATOR(pg_catalog.#>) '{approval,levels}'::pg_catalog.text[])" \
+	"   OPERATOR(pg_catalog.@>) pg_catalog.jsonb_build_array(" \
+	"    pg_catalog.jsonb_build_object('person', n.login)))"
+
+/* The same, and who is asked by name, or votes in the place of who is asked. */
+#define HIDDEN_NOW \
+	HIDDEN \
+	" AND NOT (" NAMED("$1") ")" \
+	" AND NOT EXISTS (SELECT FROM changemgmt.approval_vote AS v" \
+	"  WHERE v.change_id OPERATOR(pg_catalog.=) c.id" \
+	"  AND v.voted_by_id OPERATOR(pg_catalog.=) $1)" \
+	" AND NOT EXISTS (SELECT FROM changemgmt.approval_delegation AS d" \
+	"  JOIN changemgmt.person AS f" \
+	"   ON f.id OPERATOR(pg_catalog.=) d.from_person_id" \
+	"  WHERE d.to_person_id OPERATOR(pg_catalog.=) $1 AND f.is_active" \
+	"  AND d.revoked_at IS NULL" \
+	"  AND d.valid_from OPERATOR(pg_catalog.<=) pg_catalog.now()" \
+	"  AND d.valid_until OPERATOR(pg_catalog.>) pg_catalog.now()" \
+	"  AND (EXISTS (SELECT FROM changemgmt.board_member AS b" \
+	"    WHERE b.person_id OPERATOR(pg_catalog.=) f.id" \
+	"    AND (d.board_id IS NULL OR d.board_id OPERATOR(pg_catalog.=) b.board_id)" \
+	"    AND b.valid_from OPERATOR(pg_catalog.<=) pg_catalog.now()" \
+	"    AND b.valid_until OPERATOR(pg_catalog.>) pg_catalog.now())" \
+	"   OR d.board_id IS NULL AND (" NAMED("f.id") \
+	"    OR EXISTS (SELECT FROM changemgmt.team AS t" \
+	"     WHERE t.id OPERATOR(pg_catalog.=) c.team_id" \
+	"     AND t.lead_id OPERATOR(pg_catalog.=) f.id)" \
+	"    OR EXISTS (SELECT FROM changemgmt.change_item AS i" \
+	"     JOIN changemgmt.configuration_item AS ci" \
+	"      ON ci.id OPERATOR(pg_catalog.=) i.ci_id" \
+	"     WHERE i.change_id OPERATOR(pg_catalog.=) c.id" \
+	"     AND ci.owner_id OPERATOR(pg_catalog.=) f.id))))"
+
+/* The tables of 1.0 have neither policies nor delegations. */
+static bool
+names_approvers(void)
+{
+	return relation_exists("approval_level") &&
+		relation_exists("approval_delegation");
+}
+
 /* The owner of the tables sees everything, and whom the server lets. */
 bool
 change_sees_everything(void)
@@ -74,10 +131,16 @@ static bool
 is_there(int64 change_id, bool wanted, bool to_query)
 {
 	static KeptPlan state = {
+		"SELECT" HIDDEN_NOW " FROM changemgmt.change AS c"
+		" WHERE c.id OPERATOR(pg_catalog.=) $2",
+		2, {INT8OID, INT8OID}, NULL
+	};
+	static KeptPlan state_before = {
 		"SELECT" HIDDEN " FROM changemgmt.change AS c"
 		" WHERE c.id OPERATOR(pg_catalog.=) $2",
 		2, {INT8OID, INT8OID}, NULL
 	};
+	KeptPlan   *plan = names_approvers() ? &state : &state_before;
 	Datum		arguments[2];
 	bool		hidden;
 	bool		isnull;
@@ -88,9 +151,9 @@ is_there(int64 change_id, bool wanted, bool to_query)
 	arguments[1] = Int64GetDatum(change_id);
 	SPI_connect();
 	if (to_query)
-		kept_plan_read(&state, arguments, NULL, 1);
+		kept_plan_read(plan, arguments, NULL, 1);
 	else
-		kept_plan_execute(&state, arguments, NULL, 1);
+		kept_plan_execute(plan, arguments, NULL, 1);
 	hidden = DatumGetBool(spi_first_value(1, &isnull));
 	SPI_finish();
 	return !isnull && hidden == wanted;
@@ -124,7 +187,7 @@ hidden_changes(PG_FUNCTION_ARGS)
 {
 	static KeptPlan hidden = {
 		"SELECT pg_catalog.array_agg(c.id) FROM changemgmt.change AS c"
-		" WHERE" HIDDEN,
+		" WHERE" HIDDEN_NOW,
 		1, {INT8OID}, NULL
 	};
 	Datum		argument;

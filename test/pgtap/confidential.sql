@@ -244,6 +244,39 @@ SELECT is(pg_temp.try('regress_coordinator', format('SELECT (changemgmt.edit_cha
 	:'secret', 'the coordinator names another one');
 SELECT is(pg_temp.seen('regress_coordinator', :secret), 0::bigint, 'and from then on sees nothing of it');
 
+-- who is asked by name, and who votes in the place of who is asked
+CREATE ROLE regress_named;
+CREATE ROLE regress_by_model;
+CREATE ROLE regress_hand;
+CREATE ROLE regress_second_hand;
+CREATE ROLE regress_idle_hand;
+SELECT changemgmt.add_person(p), changemgmt.grant_role(p, 'approver')
+FROM unnest('{regress_named,regress_by_model,regress_hand,regress_second_hand,regress_idle_hand}'::text[]) AS p \g /dev/null
+SELECT changemgmt.set_approval_policy('of others', '[{"rule": "one", "person": "regress_named"}]', model => 'lean_normal') \g /dev/null
+SELECT is(pg_temp.seen('regress_named', :secret), 0::bigint, 'a policy for other models shows nothing');
+SELECT changemgmt.set_approval_policy('of ours', '[{"rule": "one", "person": "regress_named"}]', model => 'normal') \g /dev/null
+SELECT cmp_ok(pg_temp.seen('regress_named', :secret), '>=', :all_rows::bigint, 'whom a policy names sees what it asks about');
+SELECT changemgmt.remove_approval_policy('of ours') \g /dev/null
+SELECT is(pg_temp.seen('regress_named', :secret), 0::bigint, 'until it asks somebody else');
+SELECT is(pg_temp.seen('regress_by_model', :secret), 0::bigint, 'so with whom a model names');
+SELECT changemgmt.publish_model('by_name', '{"base": "lean_normal", "approval": {"levels": [{"rule": "one", "person": "regress_by_model"}]}}') \g /dev/null
+SELECT is(pg_temp.try('regress_owner', format('SELECT (changemgmt.edit_change(%s, ''{"model": "by_name"}'')).id', :secret)), :'secret', 'and the change is of that model');
+SELECT cmp_ok(pg_temp.seen('regress_by_model', :secret), '>=', :all_rows::bigint, 'who sees it then');
+SELECT is(pg_temp.seen(who, :secret), 0::bigint, who || ' sees nothing') FROM unnest('{regress_hand,regress_second_hand,regress_idle_hand}'::text[]) AS who;
+SET LOCAL ROLE regress_board;
+SELECT changemgmt.delegate_approval('regress_hand', now(), now() + interval '1 day', 'cab') AS delegation \gset
+SET LOCAL ROLE regress_hand;
+SELECT changemgmt.delegate_approval('regress_second_hand', now(), now() + interval '1 day') \g /dev/null
+SET LOCAL ROLE regress_named;
+SELECT changemgmt.delegate_approval('regress_idle_hand', now(), now() + interval '1 day') \g /dev/null
+RESET ROLE;
+SELECT cmp_ok(pg_temp.seen('regress_hand', :secret), '>=', :all_rows::bigint, 'a delegate of the board sees it');
+SELECT is(pg_temp.seen(who, :secret), 0::bigint, 'no sight is delegated by who has none: ' || who) FROM unnest('{regress_second_hand,regress_idle_hand}'::text[]) AS who;
+SET LOCAL ROLE regress_board;
+SELECT changemgmt.revoke_delegation(:delegation) \g /dev/null
+RESET ROLE;
+SELECT is(pg_temp.seen('regress_hand', :secret), 0::bigint, 'until that is revoked');
+
 -- the actor counts, not the pool that they come through
 CREATE ROLE regress_pool;
 SELECT changemgmt.grant_role('regress_pool', 'integration') \g /dev/null
