@@ -252,11 +252,15 @@ meeting_decision(const Meeting *meeting, int64 change_id, char **votes)
 		" WHERE c.id OPERATOR(pg_catalog.=) $1",
 		3, {INT8OID, TIMESTAMPTZOID, INT8OID}, NULL
 	};
-	/* a board may be one level of several, so what it decides is no step yet */
+	/*
+	 * A board may be one level of several, so what it decides is no step yet,
+	 * and the step is its decision only where nobody else is asked.
+	 */
 	static KeptPlan levels = {
-		"SELECT l.decision FROM changemgmt.approval_levels($1) AS l"
-		" WHERE l.board OPERATOR(pg_catalog.=) $2 AND l.is_decided"
-		" ORDER BY l.level DESC",
+		"SELECT (pg_catalog.array_agg(l.decision ORDER BY l.level DESC) FILTER"
+		"  (WHERE l.board OPERATOR(pg_catalog.=) $2 AND l.is_decided))[1],"
+		" pg_catalog.bool_and(COALESCE(l.board OPERATOR(pg_catalog.=) $2, false))"
+		" FROM changemgmt.approval_levels($1) AS l",
 		2, {INT8OID, TEXTOID}, NULL
 	};
 	static KeptPlan step = {
@@ -269,6 +273,7 @@ meeting_decision(const Meeting *meeting, int64 change_id, char **votes)
 		2, {INT8OID, TIMESTAMPTZOID}, NULL
 	};
 	Datum		arguments[3];
+	char	   *decided;
 	char	   *event;
 	bool		isnull;
 
@@ -281,8 +286,11 @@ meeting_decision(const Meeting *meeting, int64 change_id, char **votes)
 		return "noted";
 	arguments[1] = CStringGetTextDatum(meeting->board);
 	kept_plan_execute(&levels, arguments, NULL, 1);
-	if (SPI_processed > 0)
-		return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	decided = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (decided)
+		return decided;
+	if (!DatumGetBool(spi_first_value(2, &isnull)) || isnull)
+		return "noted";
 	arguments[1] = TimestampTzGetDatum(meeting->begun);
 	kept_plan_execute(&step, arguments, NULL, 1);
 	if (SPI_processed == 0)

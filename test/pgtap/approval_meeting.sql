@@ -423,6 +423,25 @@ SELECT is(pg_temp.as('m1', 'SELECT changemgmt.close_meeting(%s)', :'levelled'), 
 SELECT is((SELECT decision FROM changemgmt.board_minutes WHERE meeting_id = :levelled), 'approved', 'whose decision stays');
 
 -- ----------------------------------------------------------------
+-- A board that is not asked
+-- ----------------------------------------------------------------
+
+SELECT changemgmt.publish_model('by_name', '{"base": "normal", "approval": {"levels": [{"rule": "one", "person": "m1"}, {"rule": "one", "person": "m2"}]}}') \g /dev/null
+SELECT pg_temp.submitted('not its own', '{"risk_level": "high"}', '{}', 'by_name') AS other \gset
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.call_emergency_meeting(''cab'', ''other'') > 0'), 'true', 'a board meets');
+SELECT id AS talk FROM changemgmt.board_meeting WHERE reason = 'other' \gset
+SELECT is(pg_temp.as('m1', 'SELECT is_quorate FROM changemgmt.hold_meeting(%s, ''{m1,m2,m3}'')', :'talk'), 'true', 'with a quorum');
+SELECT is(pg_temp.as('m1', 'SELECT (changemgmt.approve(%s)).status', :'other'), 'awaiting_approval', 'a member decides what one is asked by name');
+SELECT is(pg_temp.as('m2', 'SELECT (changemgmt.reject(%s, ''no'')).status', :'other'), 'rejected', 'and another');
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.record_minute(%s, %s, ''We heard of it.'')', :'talk', :'other'), 'noted', 'that is no decision of the board');
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.record_minute(%s, %s, ''We heard of it.'', ''rejected'')', :'talk', :'other'), 'MC002', 'and cannot be said to be');
+-- an approval that was edited since is still the board's decision, a level of two that was is not known any more
+SELECT pg_temp.submitted('edited', '{"risk_level": "high"}', '{}', 'normal') AS edited \gset
+SELECT is(pg_temp.as(m, 'SELECT count((changemgmt.approve(%s)).status)', :'edited'), '1', m || ' approves') FROM unnest('{m1,m2}'::text[]) AS m;
+SELECT is(pg_temp.as('owner', 'SELECT (changemgmt.edit_change(%s, ''{"rollback_minutes": 99}'')).status', :'edited'), 'approved', 'somebody edits it');
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.record_minute(%s, %s, ''Well.'')', :'talk', :'edited'), 'approved', 'it was approved');
+
+-- ----------------------------------------------------------------
 -- History, and who may
 -- ----------------------------------------------------------------
 
