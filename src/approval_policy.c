@@ -649,4 +649,5 @@ void
 approval_policy_init(void)
 {
 	requirements_register(policy_requirements, lengthof(policy_requirements));
+	requirement_never_waive("policy_votes");
 }

@@ -218,4 +218,6 @@ approval_segregation_init(void)
 {
 	requirements_register(segregation_requirements,
 						  lengthof(segregation_requirements));
+	requirement_never_waive("writers_known");
+	requirement_never_waive("segregation");
 }

@@ -799,4 +799,5 @@ void
 approval_tally_init(void)
 {
 	requirements_register(tally_requirements, lengthof(tally_requirements));
+	requirement_never_waive("quorum");
 }

@@ -50,6 +50,10 @@ extern void requirements_register(const Requirement *requirements, int count);
  */
 extern void requirements_register_timed(const Requirement *requirements,
 										int count);
+/* What no model lets be waived: who decides, and on which plan. */
+extern void requirement_never_waive(const char *name);
+/* MC008 where a model lets such a one be waived. */
+extern void waivable_check(const ChangeModel *model);
 extern bool requirement_exists(const char *name);
 extern bool requirement_is_timed(const char *name);
 

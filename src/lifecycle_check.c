@@ -573,4 +573,7 @@ lifecycle_init(void)
 	lifecycle_stamp_init();
 	change_part_register("change_waiver");
 	requirements_register(engine_requirements, lengthof(engine_requirements));
+	requirement_never_waive("data_approval");
+	requirement_never_waive("seal_fresh");
+	requirement_never_waive("conditions_done");
 }

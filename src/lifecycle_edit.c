@@ -811,6 +811,7 @@ model_content_check(const char *key, Jsonb *definition)
 
 	model = site_model_read(key, 1, definition);
 	seal_lists_check(model);
+	waivable_check(model);
 	if (!document_has(definition, "plan", &value))
 		return;
 	plan = JsonbValueToJsonb(&value);

@@ -59,6 +59,7 @@ text_list_add(StringInfo list, const char *item)
 #define MAX_REQUIREMENTS 64
 
 static Requirement registry[MAX_REQUIREMENTS];
+static bool never_waived[MAX_REQUIREMENTS];
 static int	registry_count = 0;
 
 void
@@ -91,6 +92,37 @@ requirement_find(const char *name)
 		if (strcmp(registry[i].name, name) == 0)
 			return &registry[i];
 	return NULL;
+}
+
+void
+requirement_never_waive(const char *name)
+{
+	const Requirement *found = requirement_find(name);
+
+	Assert(found != NULL);
+	never_waived[found - registry] = true;
+}
+
+static bool
+requirement_is_firm(const char *name)
+{
+	const Requirement *found = requirement_find(name);
+
+	return found && never_waived[found - registry];
+}
+
+void
+waivable_check(const ChangeModel *model)
+{
+	ListCell   *lc;
+
+	foreach(lc, model->waivable)
+		if (requirement_is_firm(lfirst(lc)))
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
+					 errmsg("definition of model \"%s\": \"%s\" of \"waivable\" is never waived",
+							model->key, (char *) lfirst(lc)),
+					 errhint("Say who decides in \"approval\", and whom it keeps apart in \"separate\".")));
 }
 
 bool
@@ -318,7 +350,8 @@ is_waived(const Transition *t, const char *name)
 
 	foreach(lc, t->model->waivable)
 		waivable |= strcmp(lfirst(lc), name) == 0;
-	if (!waivable)
+	/* a model that was published before may name what is never waived */
+	if (!waivable || requirement_is_firm(name))
 		return false;
 	arguments[0] = t->row->value[CH_id];
 	arguments[1] = CStringGetTextDatum(name);
@@ -640,6 +673,8 @@ waiver_judge(PG_FUNCTION_ARGS)
 	waivable = requirement_is_timed(requirement);
 	foreach(lc, model->waivable)
 	{
+		if (requirement_is_firm(lfirst(lc)))
+			continue;
 		waivable |= strcmp(lfirst(lc), requirement) == 0;
 		text_list_add(&names, lfirst(lc));
 	}

@@ -725,4 +725,5 @@ template_init(void)
 {
 	change_part_register("template_proposal");
 	requirements_register(requirements, lengthof(requirements));
+	requirement_never_waive("template_record");
 }

@@ -118,6 +118,14 @@ FROM (VALUES
 	('{"base": "normal", "validations": ["30_days"]}', '"30_days" is no stage of validation: 24_hours, 7_days'),
 	('{"base": "normal", "waivable": "notice"}', '"waivable" is not an array of strings'),
 	('{"base": "normal", "waivable": [1]}', '"waivable" is not a string'),
+	('{"base": "normal", "waivable": ["quorum"]}', '"quorum" of "waivable" is never waived'),
+	('{"base": "normal", "waivable": ["policy_votes"]}', '"policy_votes" of "waivable" is never waived'),
+	('{"base": "normal", "waivable": ["notice", "segregation"]}', '"segregation" of "waivable" is never waived'),
+	('{"base": "normal", "waivable": ["writers_known"]}', '"writers_known" of "waivable" is never waived'),
+	('{"base": "normal", "waivable": ["data_approval"]}', '"data_approval" of "waivable" is never waived'),
+	('{"base": "normal", "waivable": ["seal_fresh"]}', '"seal_fresh" of "waivable" is never waived'),
+	('{"base": "normal", "waivable": ["conditions_done"]}', '"conditions_done" of "waivable" is never waived'),
+	('{"base": "normal", "waivable": ["template_record"]}', '"template_record" of "waivable" is never waived'),
 	('{"base": "normal", "requires": []}', '"requires" is not an object'),
 	('{"base": "normal", "requires": 1}', '"requires" is not an object'),
 	('{"base": "normal", "requires": {"begin": []}}', '"begin" is not a verb'),
@@ -345,6 +353,25 @@ SELECT changemgmt.edit_change(pg_temp.id('no_separation'), '{"owner": "zoe"}'), 
 SELECT pg_temp.acting('zoe') \g /dev/null
 SELECT is((changemgmt.approve(pg_temp.id('no_separation'))).status, 'approved', 'separate: nothing is kept apart');
 SELECT pg_temp.acting('anna') \g /dev/null
+
+-- What an earlier version let be waived is refused as a waiver, and one from
+-- history does not count.
+COPY changemgmt.site_model (key, version, definition, published_by) FROM stdin;
+waives	1	{"base": "normal", "waivable": ["quorum", "segregation", "notice"]}	who
+\.
+SELECT changemgmt.add_board('waiving'), changemgmt.add_person('wanda'), changemgmt.add_board_member('waiving', 'wanda', 'change_manager') \g /dev/null
+SELECT pg_temp.acting('rita') \g /dev/null
+SELECT pg_temp.draft('waives') AS waives \gset
+SELECT pg_temp.acting('wanda') \g /dev/null
+SELECT is(pg_temp.try(format('SELECT changemgmt.waive(%s, ''notice'', ''now'')', :waives)), 'done', 'what may be waived is');
+SELECT is(pg_temp.try(format('SELECT changemgmt.waive(%s, %L, ''now'')', :waives, name)),
+	format('MC003 requirement "%s" of %s cannot be waived', name, changemgmt.change_number(:waives)), name || ' is not')
+FROM unnest('{quorum,segregation}'::text[]) AS name;
+SELECT format('COPY changemgmt.change_waiver (change_id, requirement, reason, waived_by_id, waived_at) FROM PROGRAM %L',
+	format('printf "%s\tquorum\told\t%s\tnow\n%s\tnotice\told\t%s\tnow\n"', :waives, changemgmt.person_id('wanda'), :waives, changemgmt.person_id('wanda'))) \gexec
+SELECT pg_temp.acting('olaf') \g /dev/null
+SELECT is((changemgmt.advance(:waives, 'awaiting_approval')).status, 'awaiting_approval', 'it is submitted');
+SELECT matches(pg_temp.try(format('SELECT changemgmt.advance(%s, ''approved'')', :waives)), '^MC002 ', 'and not approved by a waiver of the votes');
 
 SELECT finish();
 ROLLBACK;
