@@ -308,7 +308,10 @@ suggest_windows(PG_FUNCTION_ARGS)
 		/* notice counts anew where the start moves earlier */
 		if (!change_is_null(&row, notice_from) &&
 			!change_is_null(&row, planned_start))
-			search.from = Max(search.from, change_time(&row, planned_start));
+			search.from = Min(Max(search.from, change_time(&row, planned_start)),
+							  calendar_add_business_days(now,
+														 model->notice_business_days,
+														 model->calendar));
 	}
 	search.from = Max(search.from, now);
 	search_check(&search);

@@ -114,6 +114,9 @@ SELECT id AS n FROM changemgmt.create_change_from(jsonb_build_object('title', 't
 	'justification', 'j', 'user_impact', 'none', 'risk_level', 'low', 'rollback_trigger', 't', 'rollback_plan', 'p', 'rollback_minutes', 5,
 	'verification_plan', 'v', 'planned_start', now() + interval '40 days', 'planned_end', now() + interval '40 days 1 hour', 'items', '["shared"]'::jsonb)) \gset
 SELECT cmp_ok((SELECT min(starts_at) FROM changemgmt.suggest_windows(:n)), '>=', changemgmt.earliest_start(:n), 'notice counts');
+SELECT changemgmt.advance(:n, 'awaiting_approval') \g /dev/null
+SELECT cmp_ok((SELECT min(starts_at) FROM changemgmt.suggest_windows(:n)), '>=', changemgmt.add_business_days(now(), 5), 'anew, where the start moves earlier');
+SELECT cmp_ok((SELECT min(starts_at) FROM changemgmt.suggest_windows(:n)), '<', now() + interval '20 days', 'which it can');
 
 -- ----------------------------------------------------------------
 -- Random cases against schedule() itself
