@@ -72,7 +72,8 @@ DECLARE
 	c record;
 BEGIN
 	FOR c IN SELECT conrelid::regclass AS relation, conname FROM pg_constraint
-		WHERE connamespace = 'changemgmt'::regnamespace AND contype = 'c' AND conrelid <> 0 LOOP
+		WHERE connamespace = 'changemgmt'::regnamespace AND contype IN ('f', 'c', 'u', 'x') AND conrelid <> 0
+		ORDER BY contype <> 'f' LOOP
 		EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.relation, c.conname);
 	END LOOP;
 END $$;
@@ -179,7 +180,8 @@ my %kinds = (
 		my $n = one_to($c->{h});
 		my $set = pick("subject_kind = 'x'", 'subject_id = -subject_id', 'sequence = sequence + 1000');
 		my @told = missing($c, $n);
-		@told = ([ $n + 1000, $unlike ], $c->{h} > 1 ? [ $n + 1000, $unlinked ] : (), $n < $c->{h} ? @told : ())
+		# the last entry still follows the one before it, with a gap
+		@told = ([ $n + 1000, $unlike ], $n < $c->{h} ? ([ $n + 1000, $unlinked ], @told) : ())
 		  if $set =~ /^sequence/;
 		return ("UPDATE changemgmt.ledger SET $set WHERE " . of_entry($c, $n), $c, @told);
 	},
