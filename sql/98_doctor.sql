@@ -317,6 +317,21 @@ BEGIN ATOMIC
 		  AND NOT EXISTS (SELECT FROM changemgmt.booking AS b
 						  WHERE b.change_id = i.change_id AND b.ci_id = i.ci_id)
 		HAVING count(*) > 0
+		-- and a booking that came by COPY, or past the triggers, is believed
+		UNION ALL
+		SELECT 13, 'error', 'changemgmt.booking',
+			   CASE WHEN count(*) = 1 THEN '1 booking is not what its change has to have'
+					ELSE format('%s bookings are not what their changes have to have', count(*)) END,
+			   'SELECT changemgmt.rebuild_bookings();'
+		FROM changemgmt.booking AS b
+		JOIN changemgmt.change AS c ON c.id = b.change_id
+		LEFT JOIN changemgmt.change_item AS i ON i.change_id = b.change_id AND i.ci_id = b.ci_id
+		WHERE i.role IS DISTINCT FROM b.role
+		   OR CASE WHEN c.status NOT IN ('awaiting_approval', 'approved', 'scheduled', 'in_progress', 'verifying') THEN true
+				   WHEN c.scheduled_at IS NOT NULL
+				   THEN lower(b.period) IS DISTINCT FROM c.planned_start OR upper(b.period) IS DISTINCT FROM c.planned_end
+				   ELSE c.status NOT IN ('in_progress', 'verifying') OR lower(b.period) IS DISTINCT FROM c.actual_start END
+		HAVING count(*) > 0
 		-- what a dump does not bring back
 		UNION ALL
 		SELECT 20, 'warning', t.name, format('column %I is not the extension''s: a dump of its rows cannot be restored', a.attname),

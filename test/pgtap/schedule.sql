@@ -212,6 +212,33 @@ SELECT is(pg_temp.refusal(format('INSERT INTO changemgmt.booking SELECT * FROM k
 SELECT is(changemgmt.rebuild_bookings(), (SELECT count(*) FROM kept), 'rebuild_bookings() counts');
 SELECT set_eq('TABLE changemgmt.booking', 'TABLE kept', 'and brings back what was there');
 SELECT is_empty($$SELECT * FROM changemgmt.doctor() WHERE subject LIKE '%booking%'$$, 'then there is nothing to tell');
+CREATE FUNCTION pg_temp.told(change text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	answer text;
+BEGIN
+	SET LOCAL session_replication_role = replica;
+	EXECUTE change;
+	SET LOCAL session_replication_role = origin;
+	answer := (SELECT string_agg(problem || ' ' || remedy, E'\n') FROM changemgmt.doctor() WHERE subject LIKE '%booking%');
+	PERFORM changemgmt.rebuild_bookings();
+	IF EXISTS (SELECT FROM changemgmt.doctor() WHERE subject LIKE '%booking%') THEN
+		RETURN 'still there';
+	END IF;
+	RAISE SQLSTATE 'ZZ000';
+EXCEPTION WHEN SQLSTATE 'ZZ000' THEN RETURN answer;
+END $$;
+SELECT is(pg_temp.told(format(statement, :u)), '1 booking is not what its change has to have SELECT changemgmt.rebuild_bookings();', 'nor is believed: ' || statement) FROM (VALUES
+	('UPDATE changemgmt.booking SET period = tstzrange(lower(period), upper(period) + interval ''1 hour'') WHERE change_id = %s'),
+	('UPDATE changemgmt.booking SET role = ''affected'', is_exclusive = false WHERE change_id = %s'),
+	('UPDATE changemgmt.change SET status = ''cancelled'' WHERE id = %s'),
+	('UPDATE changemgmt.change SET planned_start = planned_start - interval ''1 hour'' WHERE id = %s'),
+	('DELETE FROM changemgmt.change_item WHERE change_id = %s')) AS v (statement);
+SELECT matches(pg_temp.told(format('UPDATE changemgmt.booking SET period = tstzrange(lower(period) + interval ''1 hour'', upper(period)) WHERE change_id = %s', b.change_id)),
+	'^1 booking is not', 'also of what began without a booking')
+FROM changemgmt.booking AS b JOIN changemgmt.change AS c ON c.id = b.change_id WHERE c.scheduled_at IS NULL LIMIT 1;
+
+SELECT matches(pg_temp.refusal(format('DO $do$ BEGIN ALTER TABLE changemgmt.booking DROP CONSTRAINT booking_is_exclusive; PERFORM changemgmt.reschedule(%s, now(), now() + interval ''30 minutes''); END $do$', :u)),
+	'^42704 ', 'without the constraint nothing is booked');
 
 -- ----------------------------------------------------------------
 -- History
