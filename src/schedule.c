@@ -189,7 +189,17 @@ booking_time_text(TimestampTz from, TimestampTz to)
  * Writing
  * ---------------------------------------------------------------- */
 
-/* Say that a time is taken; the other change where there is one to name. */
+static const char *
+change_words(int64 change_id)
+{
+	return change_is_visible(change_id) ? change_number_text(change_id) :
+		"a change that is confidential";
+}
+
+/*
+ * Say that a time is taken; the other change where there is one to name.  Who
+ * makes an item exclusive need not be concerned by either.
+ */
 pg_noreturn static void
 booking_taken(int64 change_id, int64 ci_id, const Period *period,
 			  int64 other_id, const Period *other)
@@ -199,10 +209,8 @@ booking_taken(int64 change_id, int64 ci_id, const Period *period,
 	ereport(ERROR,
 			(errcode(ERRCODE_MC_BOOKING_CONFLICT), err_as_caller(),
 			 errmsg("%s cannot be booked for %s: it is booked by %s",
-					ci, change_number_text(change_id),
-					other_id == 0 ? "another change" :
-					change_is_visible(other_id) ? change_number_text(other_id) :
-					"a change that is confidential"),
+					ci, change_words(change_id),
+					other_id == 0 ? "another change" : change_words(other_id)),
 			 errdetail("Only one change at a time is made on it: this one from %s, the other from %s.",
 					   booking_time_text(period->from, period->to),
 					   booking_time_text(other->from, other->to)),

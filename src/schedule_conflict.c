@@ -277,6 +277,7 @@ conflicts_on_items(const ConflictQuery *query)
 		bool		changed;
 		bool		isnull;
 
+		CHECK_FOR_INTERRUPTS();
 #define COLUMN(n) SPI_getbinval(tuple, desc, n, &isnull)
 		c->ci_id = DatumGetInt64(COLUMN(1));
 		c->other_ci_id = DatumGetInt64(COLUMN(2));

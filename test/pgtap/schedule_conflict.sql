@@ -420,6 +420,9 @@ SELECT changemgmt.grant_role('regress_curious', 'manager'), changemgmt.add_perso
 SELECT pg_temp.made('{egg}', 70, 72, more => '{"confidential": true, "title": "secret"}') AS secret, pg_temp.made('{egg:affected}', 71, 73, owner => 'dan') AS seen \gset
 SELECT changemgmt.schedule(:secret), changemgmt.set_setting('conflict_severity', 'none'), changemgmt.schedule(:seen), changemgmt.set_setting('conflict_severity', 'medium') \g /dev/null
 SELECT pg_temp.made('{egg}', 71, 73, owner => 'dan') AS wanted \gset
+SELECT changemgmt.add_ci('both'), changemgmt.set_ci('both', is_exclusive => false) \g /dev/null
+SELECT pg_temp.made('{both}', 90, 92) AS open, pg_temp.made('{both}', 91, 93, more => '{"confidential": true}', owner => 'dan') AS closed \gset
+SELECT changemgmt.schedule(:open), changemgmt.schedule(:closed) \g /dev/null
 RESET changemgmt.actor;
 SET LOCAL ROLE regress_curious;
 SELECT results_eq(format('SELECT other_change_id, other_number, kind, ci, overlap_start, problem FROM changemgmt.change_conflict WHERE change_id = %s', :seen),
@@ -430,6 +433,8 @@ SELECT is_empty(format('SELECT * FROM changemgmt.change_conflicts(%s)', :secret)
 SELECT is_empty(format('SELECT * FROM changemgmt.booking WHERE change_id = %s', :secret), 'nor what it has booked');
 SELECT ok(bool_and(message ~ 'a change that is confidential' OR message !~ changemgmt.change_number(:secret)), 'nor in a refusal') FROM changemgmt.why_not(:wanted, 'schedule');
 SELECT is((SELECT count(*) FROM changemgmt.why_not(:wanted, 'schedule') WHERE message ~ 'a change that is confidential'), 1::bigint, 'which says as much');
+SELECT is(pg_temp.refusal('SELECT changemgmt.set_ci(''both'', is_exclusive => true)'), format('MC007 both cannot be booked for a change that is confidential: it is booked by %s', changemgmt.change_number(:open)),
+	'nor to who makes an item exclusive');
 RESET ROLE;
 SELECT matches((SELECT message FROM changemgmt.why_not(:wanted, 'schedule')), changemgmt.change_number(:secret), 'to others it is named');
 
