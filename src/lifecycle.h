@@ -56,6 +56,8 @@ extern void requirement_never_waive(const char *name);
 extern void waivable_check(const ChangeModel *model);
 extern bool requirement_exists(const char *name);
 extern bool requirement_is_timed(const char *name);
+/* Whether a manager may waive it for changes of a model. */
+extern bool requirement_is_waivable(const ChangeModel *model, const char *name);
 
 /* Append to a list in words: "a, b, c". */
 extern void text_list_add(StringInfo list, const char *item);

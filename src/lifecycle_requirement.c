@@ -333,6 +333,20 @@ site_requirement_ask(const char *name, const char *function,
 	return result;
 }
 
+bool
+requirement_is_waivable(const ChangeModel *model, const char *name)
+{
+	ListCell   *lc;
+
+	/* a model that was published before may name what is never waived */
+	if (requirement_is_firm(name))
+		return false;
+	foreach(lc, model->waivable)
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	return false;
+}
+
 static bool
 is_waived(const Transition *t, const char *name)
 {
@@ -343,15 +357,10 @@ is_waived(const Transition *t, const char *name)
 		" AND waived_at OPERATOR(pg_catalog.>=) $3",
 		3, {INT8OID, TEXTOID, TIMESTAMPTZOID}, NULL
 	};
-	ListCell   *lc;
-	bool		waivable = false;
 	Datum		arguments[3];
 	bool		waived;
 
-	foreach(lc, t->model->waivable)
-		waivable |= strcmp(lfirst(lc), name) == 0;
-	/* a model that was published before may name what is never waived */
-	if (!waivable || requirement_is_firm(name))
+	if (!requirement_is_waivable(t->model, name))
 		return false;
 	arguments[0] = t->row->value[CH_id];
 	arguments[1] = CStringGetTextDatum(name);
@@ -670,14 +679,11 @@ waiver_judge(PG_FUNCTION_ARGS)
 	model = lifecycle_model(&row);
 	requirement = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "requirement"));
 	initStringInfo(&names);
-	waivable = requirement_is_timed(requirement);
+	waivable = requirement_is_timed(requirement) ||
+		requirement_is_waivable(model, requirement);
 	foreach(lc, model->waivable)
-	{
-		if (requirement_is_firm(lfirst(lc)))
-			continue;
-		waivable |= strcmp(lfirst(lc), requirement) == 0;
-		text_list_add(&names, lfirst(lc));
-	}
+		if (!requirement_is_firm(lfirst(lc)))
+			text_list_add(&names, lfirst(lc));
 	for (int i = timed_first; i < timed_end; i++)
 		text_list_add(&names, registry[i].name);
 	if (!waivable && !TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))

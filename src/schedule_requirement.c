@@ -65,15 +65,17 @@ facts_of(const Transition *t)
 			!change_is_null(row, planned_start) &&
 			!change_is_null(row, planned_end))
 		{
-			/* asked for in advance: it will begin with its time */
-			if (t->thought_of)
+			facts->period.to = change_time(row, planned_end);
+
+			/*
+			 * It begins with its time, not before (inside_window); where that
+			 * can be waived, at any time.
+			 */
+			if (!requirement_is_waivable(t->model, "inside_window"))
 				facts->start = Max(facts->start, change_time(row, planned_start));
-			facts->period.from = facts->start;
-			/* where inside_window is waived, its time may be over */
-			if (facts->start < change_time(row, planned_end))
-				facts->period.to = change_time(row, planned_end);
-			else
+			else if (facts->start >= change_time(row, planned_end))
 				facts->period.to = facts->start + booking_length(row);
+			facts->period.from = facts->start;
 		}
 	}
 	else

@@ -279,6 +279,13 @@ SELECT is((SELECT array_agg(requirement) FROM changemgmt.why_not(:c, 'start')), 
 SELECT matches(pg_temp.refusal(format('SELECT changemgmt.start(%s)', :c)), '^MC007 start is refused: outside of the maintenance windows \(nights\) ', 'nobody gets past them by booking first');
 SELECT changemgmt.remove_window('nights') \g /dev/null
 SELECT is(pg_temp.refusal(format('SELECT changemgmt.start(%s)', :c)), 'done', 'without, it begins');
+SELECT changemgmt.add_ci('later') \g /dev/null
+SELECT pg_temp.made('{later}', 0, 1) AS c \gset
+SELECT changemgmt.schedule(:c, now() + interval '2 hours', now() + interval '3 hours'),
+	changemgmt.declare_blackout('before', starts_at => now() - interval '1 hour', ends_at => now() + interval '1 hour', ci => 'later') \g /dev/null
+SELECT matches(pg_temp.refusal(format('SELECT changemgmt.start(%s)', :c)), '^MC007 start is refused: the booked time begins at ', 'who begins too early is told that alone');
+SELECT is((SELECT array_agg(requirement) FROM changemgmt.why_not(:c, 'start')), '{inside_window}', 'as why_not() has it');
+SELECT changemgmt.remove_window('before'), changemgmt.cancel(:c, 'x') \g /dev/null
 -- the booked time may be waived by a site's model; blackouts are asked for the real one
 SELECT changemgmt.publish_model('any_time', '{"base": "standard", "waivable": ["inside_window"]}') \g /dev/null
 SELECT changemgmt.add_ci('early') \g /dev/null
