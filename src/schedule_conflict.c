@@ -655,10 +655,10 @@ conflict_text(const Conflict *c, bool as_query)
 				psprintf("%s depends on it, and is made %s", other, other_time(c));
 		case CONFLICT_OUTSIDE_WINDOW:
 		case CONFLICT_INSIDE_BLACKOUT:
-			return psprintf("%s%s%s", c->window_text,
-							TIMESTAMP_NOT_FINITE(c->other.from) ||
-							TIMESTAMP_NOT_FINITE(c->other.to) ? "" :
-							psprintf(" from %s", booking_time_text(c->other.from, c->other.to)),
+			return psprintf("%s from %s%s", c->window_text,
+							TIMESTAMP_NOT_FINITE(c->other.to) ?
+							psprintf("%s on", timestamptz_to_str(c->other.from)) :
+							booking_time_text(c->other.from, c->other.to),
 							c->is_hard ? ", which nobody overrides" : "");
 	}
 	return NULL;

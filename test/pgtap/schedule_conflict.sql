@@ -270,6 +270,10 @@ SELECT changemgmt.remove_window('past'), changemgmt.remove_window('future'), cha
 
 -- ----------------------------------------------------------------
 -- Overrides
+SELECT changemgmt.declare_blackout('until further notice', starts_at => pg_temp.hour(200), ends_at => 'infinity') \g /dev/null
+SELECT is(pg_temp.booking('{egg}', 201, 202), '{"no_blackout: inside the blackout \"until further notice\" from 2031-05-14 08:00:00+00 on, which nobody overrides"}', 'a blackout without an end says since when');
+SELECT changemgmt.remove_window('until further notice') \g /dev/null
+
 -- what was booked is asked again when it begins: its items, tags and windows may be others by then
 SELECT changemgmt.add_ci('night') \g /dev/null
 SELECT pg_temp.made('{night}', 0, 1) AS c \gset
