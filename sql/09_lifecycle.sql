@@ -460,6 +460,13 @@ CREATE FUNCTION changemgmt.earliest_start(change_id bigint)
 COMMENT ON FUNCTION changemgmt.earliest_start(bigint) IS
 	'When a change may start at the earliest by the notice of its model, counted from its submission, or from now where it was never submitted; infinity where the calendar of the model can''t be asked.';
 
+CREATE FUNCTION changemgmt.plan_missing(change_id bigint)
+	RETURNS text
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'plan_missing';
+COMMENT ON FUNCTION changemgmt.plan_missing(bigint) IS
+	'The parts that the plan of a change lacks, as the requirement plan_complete has them, in any status; null where it lacks none. Errors: MC008 for an unknown change.';
+
 -- Records
 
 CREATE FUNCTION changemgmt.create_change_from(document jsonb)

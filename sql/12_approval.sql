@@ -68,7 +68,7 @@ CREATE FUNCTION changemgmt.condition_judge() RETURNS trigger
 	LANGUAGE C VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'condition_judge';
 COMMENT ON FUNCTION changemgmt.condition_judge() IS
-	'Trigger: only who may vote on a change sets, rewrites or takes away conditions (MC003).';
+	'Trigger: only who may vote on a change sets, rewrites, skips or takes away conditions (MC003).';
 
 CREATE TRIGGER condition_judge
 	AFTER INSERT OR UPDATE OR DELETE ON changemgmt.change_task
@@ -508,23 +508,6 @@ CREATE VIEW changemgmt.cab_queue WITH (security_invoker = true) AS
 		WHERE v.change_id = c.id AND v.decision IN ('rejected', 'deferred')
 	) AS against
 	CROSS JOIN LATERAL (
-		SELECT concat_ws(', ',
-				   CASE WHEN c.owner_id IS NULL THEN 'an owner' END,
-				   CASE WHEN coalesce(c.description, '') !~ '\S' THEN 'a description' END,
-				   CASE WHEN coalesce(c.justification, '') !~ '\S' THEN 'a justification' END,
-				   CASE WHEN coalesce(c.user_impact, '') !~ '\S' THEN 'the impact on users' END,
-				   CASE WHEN i.services IS NULL THEN 'items' END,
-				   CASE WHEN coalesce(c.rollback_trigger, '') !~ '\S'
-							 OR coalesce(c.rollback_plan, '') !~ '\S'
-							 OR c.rollback_minutes IS NULL THEN 'the way back' END,
-				   CASE WHEN coalesce(c.verification_plan, '') !~ '\S'
-							 AND NOT EXISTS (SELECT FROM changemgmt.change_check AS x
-											 WHERE x.change_id = c.id)
-						THEN 'a verification' END,
-				   CASE WHEN c.planned_start IS NULL OR c.planned_end IS NULL
-						THEN 'a planned time' END) AS parts
-	) AS lacks
-	CROSS JOIN LATERAL (
 		SELECT concat_ws('; ',
 				   CASE WHEN c.risk_level IS NULL THEN 'nobody has assessed the risk'
 						WHEN c.risk_level IN ('high', 'critical') THEN 'the risk is ' || c.risk_level END,
@@ -534,7 +517,7 @@ CREATE VIEW changemgmt.cab_queue WITH (security_invoker = true) AS
 						WHEN t.rejected > 0 THEN 'a vote rejects it'
 						WHEN t.deferred > 0 THEN 'a vote defers it' END,
 				   CASE WHEN against.earlier > 0 THEN 'it was rejected or deferred before' END,
-				   'the plan lacks ' || nullif(lacks.parts, '')) AS talk,
+				   'the plan lacks ' || changemgmt.plan_missing(c.id)) AS talk,
 			   concat_ws('; ',
 				   CASE WHEN c.risk_level = 'medium' THEN 'the risk is medium' END,
 				   CASE WHEN c.type = 'major' THEN 'it is major' END,

@@ -312,6 +312,7 @@ static const ShippedFunction functions[] = {
 	{"person_id", NULL, "stable strict"},
 	{"plan", NULL, "volatile"},
 	{"plan_meetings", NULL, "volatile"},
+	{"plan_missing", NULL, "stable strict"},
 	{"proposal_judge", NULL, "volatile"},
 	{"propose_template", NULL, "volatile"},
 	{"publish_template", NULL, "volatile"},

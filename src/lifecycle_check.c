@@ -24,11 +24,13 @@
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(earliest_start);
+PG_FUNCTION_INFO_V1(plan_missing);
 
 #define V(verb) VERB_BIT(VERB_##verb)
 
+/* The parts that a plan lacks, "a, b, c"; NULL where it lacks none. */
 static char *
-check_plan_complete(const Transition *t)
+plan_lacks(const ChangeRow *row)
 {
 	static KeptPlan parts = {
 		"SELECT EXISTS (SELECT FROM changemgmt.change_item"
@@ -39,7 +41,6 @@ check_plan_complete(const Transition *t)
 		"  WHERE change_id OPERATOR(pg_catalog.=) $1)",
 		1, {INT8OID}, NULL
 	};
-	const ChangeRow *row = t->row;
 	Datum		argument = row->value[CH_id];
 	StringInfoData buf;
 	bool		isnull;
@@ -71,7 +72,34 @@ check_plan_complete(const Transition *t)
 	if (change_is_null(row, planned_start) || change_is_null(row, planned_end))
 		text_list_add(&buf, "planned time");
 	SPI_freetuptable(SPI_tuptable);
-	return buf.len > 0 ? psprintf("the plan lacks %s", buf.data) : NULL;
+	return buf.len > 0 ? buf.data : NULL;
+}
+
+static char *
+check_plan_complete(const Transition *t)
+{
+	char	   *parts = plan_lacks(t->row);
+
+	return parts ? psprintf("the plan lacks %s", parts) : NULL;
+}
+
+/* plan_missing(change_id): what plan_complete asks for, of the plan as it is */
+Datum
+plan_missing(PG_FUNCTION_ARGS)
+{
+	ChangeRow	row;
+	char	   *parts;
+	Datum		result = (Datum) 0;
+
+	SPI_connect();
+	change_find(&row, PG_GETARG_INT64(0), false);
+	parts = plan_lacks(&row);
+	if (parts)
+		result = SPI_datumTransfer(CStringGetTextDatum(parts), false, -1);
+	SPI_finish();
+	if (parts == NULL)
+		PG_RETURN_NULL();
+	return result;
 }
 
 static char *
@@ -538,7 +566,7 @@ static const Requirement engine_requirements[] = {
 		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
 	check_checklist_done, 0, 0},
 	{"conditions_done", "Every condition of an approver is met, or skipped with a reason.",
-		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
+		"changemgmt.complete_task(task_id); who may vote on it: changemgmt.skip_task(task_id, reason).",
 	check_conditions_done, V(START), 0},
 	{"tasks_done", "Every implementation task is done, or skipped with a reason.",
 		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",

@@ -150,6 +150,7 @@ static const struct
 	{"next_windows", ALL_DUTIES},
 	{"open_windows", ALL_DUTIES},
 	{"person_id", ALL_DUTIES},
+	{"plan_missing", ALL_DUTIES},
 	{"requirement_list", ALL_DUTIES},
 	{"row_digest", ALL_DUTIES},
 	{"setting_value", ALL_DUTIES},

@@ -123,7 +123,7 @@ INSERT INTO call VALUES
 	('SELECT changemgmt.change_state(%s)'), ('SELECT changemgmt.next_steps(%s)'), ('SELECT changemgmt.why_not(%s)'),
 	('SELECT changemgmt.add_to_agenda((SELECT max(id) FROM changemgmt.board_meeting), %s)'), ('SELECT changemgmt.remove_from_agenda((SELECT max(id) FROM changemgmt.board_meeting), %s)'),
 	('SELECT changemgmt.record_minute((SELECT max(id) FROM changemgmt.board_meeting), %s, ''x'')'),
-	('SELECT changemgmt.approval_tally(%s)'), ('SELECT changemgmt.approval_state(%s)'), ('SELECT changemgmt.approval_waiting(%s)'), ('SELECT changemgmt.earliest_start(%s)'), ('SELECT changemgmt.plan(%s)'),
+	('SELECT changemgmt.approval_tally(%s)'), ('SELECT changemgmt.approval_state(%s)'), ('SELECT changemgmt.approval_waiting(%s)'), ('SELECT changemgmt.earliest_start(%s)'), ('SELECT changemgmt.plan_missing(%s)'), ('SELECT changemgmt.plan(%s)'),
 	('SELECT changemgmt.edit_change(%s, ''{"title": "x"}'')'), ('SELECT changemgmt.cancel(%s, ''no'')'),
 	('SELECT changemgmt.hold(%s, ''no'')'), ('SELECT changemgmt.approve(%s)'), ('SELECT changemgmt.advance(%s, ''planned'')'),
 	('SELECT changemgmt.copy_change(%s)'), ('SELECT changemgmt.add_comment(%s, ''found you'')'), ('SELECT changemgmt.add_risk(%s, ''x'', ''low'', ''low'')'),

@@ -95,6 +95,7 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('doctor', 'changemgmt.doctor()'),
 	('duty_rights', 'changemgmt.duty_rights()'),
 	('earliest_start', 'changemgmt.earliest_start({planned})'),
+	('plan_missing', 'changemgmt.plan_missing({planned})'),
 	('field_class', 'changemgmt.field_class()'),
 	('ics_event', 'changemgmt.ics_event(''u'', now(), now(), NULL, ''s'', NULL, NULL, NULL, NULL, NULL)'),
 	('ics_range', 'changemgmt.ics_range(now(), now() + interval ''1 day'')'),

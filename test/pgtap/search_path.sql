@@ -118,7 +118,7 @@ BEGIN
 	PERFORM changemgmt.why_not(c);
 	PERFORM changemgmt.next_steps(c);
 	PERFORM changemgmt.change_header(c);
-	PERFORM changemgmt.earliest_start(c);
+	PERFORM changemgmt.earliest_start(c), changemgmt.plan_missing(c);
 	SELECT id INTO part FROM changemgmt.change_task;
 	PERFORM changemgmt.complete_task(part);
 	PERFORM changemgmt.start(c);

@@ -374,6 +374,7 @@ my %reads = (
 	'field_class()'                                        => '',
 	'hidden_causes()'                                      => '',
 	'hidden_changes()'                                     => '',
+	'plan_missing(bigint)'                                 => 'c.id',
 	'ics_event(text,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,text,text,text,boolean,bigint)'
 		=> "c.id::text, c.created_at, c.created_at, c.updated_at, c.title, c.description, c.type, c.status, true, c.revision",
 	'ics_range(timestamp with time zone,timestamp with time zone)' => "'2026-01-01', '2027-01-01'",
