@@ -180,8 +180,8 @@ may_vote(const ChangeModel *model, const ChangeRow *row, int64 hand)
 
 /*
  * AFTER ROW trigger of change_task: a task that is a condition is no part of
- * the sealed plan, so only who may vote on the change sets, rewrites or takes
- * away conditions.
+ * the sealed plan, so only who may vote on the change sets, rewrites, skips or
+ * takes away conditions.
  */
 Datum
 condition_judge(PG_FUNCTION_ARGS)
@@ -205,7 +205,9 @@ condition_judge(PG_FUNCTION_ARGS)
 	if (ledger_is_history(trigdata) ||
 		!((old && part_true(old, desc, "is_condition")) ||
 		  (new && part_true(new, desc, "is_condition"))) ||
-		(old && new && part_same(old, new, desc, content)))
+		(old && new && part_same(old, new, desc, content) &&
+		 !(part_is(new, desc, "status", "skipped") &&
+		   !part_is(old, desc, "status", "skipped"))))
 		return PointerGetDatum(NULL);
 
 	SPI_connect();
@@ -214,9 +216,9 @@ condition_judge(PG_FUNCTION_ARGS)
 	if (!may_vote(model, &row, actor_person_required()))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
-				 errmsg("\"%s\" may not set conditions for %s", actor_name(),
+				 errmsg("\"%s\" may not set or skip conditions for %s", actor_name(),
 						change_number_text(change_id_of(&row))),
-				 errhint("Conditions are set by who may vote on the change; other tasks belong to its plan.")));
+				 errhint("Conditions are set and skipped by who may vote on the change, and completed by anybody; other tasks belong to its plan.")));
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

@@ -67,6 +67,8 @@ typedef struct LevelTally
 /* Where the votes stand. */
 typedef struct Tally
 {
+	const ChangeModel *model;
+	const ChangeRow *row;
 	const ApprovalPolicy *policy;	/* the one that holds; NULL: none */
 	List	   *policies;		/* all that match */
 	int			count;			/* of levels */
@@ -115,14 +117,18 @@ extern bool delegation_find(const char *board, int64 from, int64 to,
 /* The people (int64 *) in whose place somebody may vote now. */
 extern List *delegation_givers(const char *board, int64 to);
 
-/* Somebody who may vote in a person's place now, for a board as above. */
+/*
+ * Somebody who may vote on a change in a person's place now, for a board as
+ * above: who has no part in it, and has not given another vote.
+ */
 typedef struct DelegatedHand
 {
 	int64		person;
 	char	   *login;
 } DelegatedHand;
 
-extern List *delegation_hands(const char *board);
+extern List *delegation_hands(const char *board, const ChangeModel *model,
+							  const ChangeRow *row);
 /* Logins of who may vote in a person's place, "a or b"; NULL: nobody. */
 extern char *delegation_words(const List *hands, int64 person);
 

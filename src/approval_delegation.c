@@ -125,26 +125,40 @@ delegation_givers(const char *board, int64 to)
 }
 
 List *
-delegation_hands(const char *board)
+delegation_hands(const char *board, const ChangeModel *model,
+				 const ChangeRow *row)
 {
+	/* one hand gives one vote a round */
 	static KeptPlan hands = {
-		"SELECT DISTINCT d.from_person_id, t.login" DELEGATIONS_NOW
+		"SELECT DISTINCT d.from_person_id, t.login, t.id" DELEGATIONS_NOW
+		" AND NOT EXISTS (SELECT FROM changemgmt.approval_vote AS v"
+		"  WHERE v.change_id OPERATOR(pg_catalog.=) $2"
+		"  AND v.round OPERATOR(pg_catalog.=) $3"
+		"  AND v.person_id OPERATOR(pg_catalog.<>) p.id"
+		"  AND COALESCE(v.voted_by_id, v.person_id) OPERATOR(pg_catalog.=) t.id)"
 		" ORDER BY 2",
-		1, {TEXTOID}, NULL
+		3, {TEXTOID, INT8OID, INT4OID}, NULL
 	};
-	Datum		argument;
-	char		nulls[1];
+	Datum		arguments[3];
+	char		nulls[3] = {' ', ' ', ' '};
 	List	   *result = NIL;
 
 	if (!relation_exists("approval_delegation"))
 		return NIL;
-	argument = board_argument(board, nulls);
-	kept_plan_execute(&hands, &argument, nulls, 0);
+	arguments[0] = board_argument(board, nulls);
+	arguments[1] = row->value[CH_id];
+	arguments[2] = row->value[CH_approval_round];
+	kept_plan_execute(&hands, arguments, nulls, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
 		DelegatedHand *hand = palloc(sizeof(DelegatedHand));
 
+		if (approver_conflict(model, row,
+							  DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+														  SPI_tuptable->tupdesc,
+														  3, &isnull))) >= 0)
+			continue;
 		hand->person = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
 												   SPI_tuptable->tupdesc, 1,
 												   &isnull));

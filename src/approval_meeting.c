@@ -216,6 +216,11 @@ set_board_cadence(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_MC_INVALID_INPUT),
 				 errmsg("the recurrence is null"),
 				 errhint("Give weekly, biweekly, monthly or quarterly with a first_start, or a recurrence as RFC 5545 writes it.")));
+	if (!PG_ARGISNULL(2) && PG_GETARG_INT32(2) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("a quorum of %d is none", PG_GETARG_INT32(2)),
+				 errhint("Give how many members have to be present, or leave it out.")));
 	text = cadence_text(word, fcinfo, 4, PG_ARGISNULL(5) ? 60 : PG_GETARG_INT32(5));
 	SPI_connect();
 	arguments[0] = Int64GetDatum(board);
@@ -514,6 +519,11 @@ add_to_agenda(PG_FUNCTION_ARGS)
 	int64		id;
 	bool		isnull;
 
+	if (!PG_ARGISNULL(2) && PG_GETARG_INT32(2) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("an agenda has no place %d", PG_GETARG_INT32(2)),
+				 errhint("Places count from 1; without one its risk and start decide on it.")));
 	SPI_connect();
 	argument_meeting(fcinfo, &meeting);
 	argument_change(fcinfo, 1, &row);

@@ -40,7 +40,7 @@ approval_waiting(PG_FUNCTION_ARGS)
 
 		tally_count(&tally, model, &row, 0);
 		level = tally_level(&tally);
-		hands = level ? delegation_hands(level->level->board) : NIL;
+		hands = level ? delegation_hands(level->level->board, model, &row) : NIL;
 		foreach(cell, level ? level->waiting : NIL)
 		{
 			const OpenVote *vote = lfirst(cell);

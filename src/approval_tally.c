@@ -457,6 +457,8 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row,
 	ListCell   *lc;
 
 	memset(tally, 0, sizeof(Tally));
+	tally->model = model;
+	tally->row = row;
 	tally->policies = approval_policies(model, row);
 	if (tally->policies == NIL)
 		return;
@@ -493,9 +495,10 @@ votes_are_open(const ChangeModel *model, const ChangeRow *row)
 
 /* Who has not voted, with who may in their place. */
 static char *
-waiting_text(const LevelTally *t)
+waiting_text(const Tally *tally, const LevelTally *t)
 {
-	List	   *hands = delegation_hands(t->level->board);
+	List	   *hands = delegation_hands(t->level->board, tally->model,
+										 tally->row);
 	StringInfoData buf;
 	ListCell   *lc;
 
@@ -544,7 +547,7 @@ seats_missing(StringInfo buf, const LevelTally *t)
 
 /* What the votes on a level lack; NULL where they approve. */
 static char *
-level_missing(const LevelTally *t)
+level_missing(const Tally *tally, const LevelTally *t)
 {
 	StringInfoData buf;
 	int			reachable = t->eligible - t->abstained;
@@ -579,7 +582,7 @@ level_missing(const LevelTally *t)
 		appendStringInfo(&buf, ", and only %d %s not abstained", reachable,
 						 reachable == 1 ? "person has" : "people have");
 	else if (t->waiting != NIL)
-		appendStringInfo(&buf, ", waiting for %s", waiting_text(t));
+		appendStringInfo(&buf, ", waiting for %s", waiting_text(tally, t));
 	return buf.data;
 }
 
@@ -592,8 +595,8 @@ tally_missing(const Tally *tally)
 	if (tally->count == 0 || tally->decision == VERB_APPROVE)
 		return NULL;
 	if (tally->count == 1)
-		return level_missing(t);
-	return psprintf("level %d: %s", t->level->level, level_missing(t));
+		return level_missing(tally, t);
+	return psprintf("level %d: %s", t->level->level, level_missing(tally, t));
 }
 
 static char *
@@ -782,7 +785,7 @@ approval_levels(PG_FUNCTION_ARGS)
 													 list_length(t->waiting),
 													 TEXTOID, -1, false,
 													 TYPALIGN_INT));
-		values[15] = text_or_null(level_missing(t), &isnull[15]);
+		values[15] = text_or_null(level_missing(&tally, t), &isnull[15]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 	}
 	SPI_finish();

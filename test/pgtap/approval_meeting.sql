@@ -92,7 +92,7 @@ SELECT is(pg_temp.advice(title), advice, format('what to do with %s', title)) FR
 	('critical data', 'discuss: the risk is critical; touches data integrity'),
 	('unknown', 'discuss: nobody has assessed the risk'),
 	('security', 'discuss: touches security'),
-	('bare', 'discuss: the plan lacks a description, the way back, a verification'),
+	('bare', 'discuss: the plan lacks description, rollback trigger, verification'),
 	('medium', 'decide_asynchronously: the risk is medium; it is not said how it is tested; the rollback strategy is not known'),
 	('major', 'decide_asynchronously: it is major'),
 	('lean', NULL),
@@ -188,7 +188,7 @@ SELECT is(pg_temp.refusal(format('SELECT changemgmt.set_board_cadence(%s)', argu
 	('''cab'', ''weekly'', first_start => now(), minutes => 0', 'MC008 | a meeting cannot last 0 minutes'),
 	('''cab'', ''weekly'', first_start => now(), minutes => 1441', 'MC008 | a meeting cannot last 1441 minutes'),
 	('''cab'', ''DTSTART:20260101T100000Z DURATION:PT1H'', first_start => now()', 'MC008 | a first start goes with weekly, biweekly, monthly or quarterly'),
-	('''cab'', ''weekly'', 0, first_start => now()', 'MC008 | new row for relation "board_cadence" violates check constraint "board_cadence_quorum_check"'))
+	('''cab'', ''weekly'', 0, first_start => now()', 'MC008 | a quorum of 0 is none'))
 	AS v (arguments, refusal);
 SELECT matches(pg_temp.refusal($$SELECT changemgmt.set_board_cadence('cab', 'on Thursdays')$$), '^MC008 \| ', 'what is no recurrence');
 
@@ -282,6 +282,7 @@ SELECT is(answer, refusal, what || ' is refused') FROM (VALUES
 	('a lean change', pg_temp.as('m1', 'SELECT changemgmt.add_to_agenda(%s, %s)', :'meeting', :'lean'), 'MC008'),
 	('an unknown change', pg_temp.as('m1', 'SELECT changemgmt.add_to_agenda(%s, -1)', :'meeting'), 'MC008'),
 	('no change', pg_temp.as('m1', 'SELECT changemgmt.add_to_agenda(%s, NULL)', :'meeting'), 'MC008'),
+	('place -1', pg_temp.as('m1', $$SELECT pg_temp.refusal('SELECT changemgmt.add_to_agenda(%s, %s, -1)')$$, :'meeting', :'good'), 'MC008 | an agenda has no place -1'),
 	('place 0', pg_temp.as('m1', 'SELECT changemgmt.add_to_agenda(%s, %s, 0)', :'meeting', :'good'), 'MC008'),
 	('somebody without a seat', pg_temp.as('guest', 'SELECT changemgmt.add_to_agenda(%s, %s)', :'meeting', :'good'), 'MC003'),
 	('nobody', pg_temp.as('stranger', 'SELECT changemgmt.add_to_agenda(%s, %s)', :'meeting', :'good'), 'MC003'),

@@ -136,6 +136,12 @@ SELECT changemgmt.edit_change(:sealed, '{"test_plan": "no", "description": "e"}'
 SELECT results_eq(format('SELECT is_fresh, changes FROM changemgmt.approval_state(%s)', :sealed),
 	$$VALUES (false, '{"description": ["d", "e"]}'::jsonb)$$, 'and does not show beside another');
 ROLLBACK TO edited;
+SELECT pg_temp.awaiting('another', 'sealed') AS written \gset
+SELECT changemgmt.edit_change(:written, '{"attributes": {"cost": 1}}') \g /dev/null
+SELECT pg_temp.by('ann', format('SELECT changemgmt.approve(%s)', :written)) \g /dev/null
+SELECT changemgmt.edit_change(:written, '{"attributes": {"cost": 1.0}}') \g /dev/null
+SELECT results_eq(format('SELECT is_fresh, changed FROM changemgmt.approval_state(%s)', :written),
+	$$VALUES (false, 'attributes from {"cost": 1} to {"cost": 1.0}')$$, 'one is written in two ways, as the seal sees it');
 SELECT changemgmt.edit_change(:sealed, '{"attributes": {"cost": 1}, "priority": "high", "planned_start": "2099-01-01T09:00:00Z"}') \g /dev/null
 SELECT results_eq(format('SELECT s.is_fresh, t.approved, t.stale, s.changes - ''planned_start'' FROM changemgmt.approval_state(%s) AS s, changemgmt.approval_tally(%1$s) AS t', :sealed),
 	$$VALUES (false, 0, 1, '{"attributes": [{}, {"cost": 1}], "priority": [null, "high"]}'::jsonb)$$, 'what it seals besides makes them stale');

@@ -204,7 +204,13 @@ FROM (VALUES
 	('ada', 'UPDATE changemgmt.change_task SET change_id = %2$s WHERE change_id = %1$s AND is_condition', 'MC003|MC005'),
 	('ada', 'UPDATE changemgmt.change_task SET change_id = %2$s, is_condition = false WHERE change_id = %1$s AND is_condition', 'MC003|MC005'),
 	('ada', 'UPDATE changemgmt.change_task SET is_condition = true WHERE change_id = %1$s AND title = ''work''', 'MC003'),
-	('evil', 'UPDATE changemgmt.change_task SET status = ''skipped'' WHERE change_id = %1$s AND is_condition', 'MC008'),
+	('evil', 'UPDATE changemgmt.change_task SET status = ''skipped'' WHERE change_id = %1$s AND is_condition', 'MC003|MC008'),
+	('ada', 'UPDATE changemgmt.change_task SET status = ''skipped'', status_reason = ''x'' WHERE change_id = %1$s AND is_condition', 'MC003'),
+	('ada', 'SELECT changemgmt.skip_task(id, ''x'') FROM changemgmt.change_task WHERE change_id = %1$s AND is_condition', 'MC003'),
+	('evil', 'SELECT changemgmt.skip_task(id, ''x'') FROM changemgmt.change_task WHERE change_id = %1$s AND is_condition', 'MC003'),
+	('ada', 'SELECT changemgmt.complete_task(id) FROM changemgmt.change_task WHERE change_id = %1$s AND is_condition', 'ok'),
+	('m1', 'SELECT changemgmt.skip_task(id, ''x'') FROM changemgmt.change_task WHERE change_id = %1$s AND is_condition', 'ok'),
+	('m2', 'UPDATE changemgmt.change_task SET status = ''skipped'' WHERE change_id = %1$s AND is_condition', 'MC008'),
 	('m2', 'DELETE FROM changemgmt.change_task WHERE change_id = %1$s AND is_condition', 'ok'),
 	('m1', 'UPDATE changemgmt.change_task SET title = ''easy'' WHERE change_id = %1$s AND is_condition', 'ok')
 ) AS v (who, sql, fate);
