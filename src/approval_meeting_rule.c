@@ -227,10 +227,12 @@ require_seat(int64 board_id, int64 meeting_id, bool guests)
 /*
  * What the votes of the board came to in the meeting, and the votes in words
  * (NULL where there are none).  A step that others brought about, before or
- * beside the meeting, is not the meeting's.
+ * beside the meeting, is not the meeting's.  "undone" says that its members
+ * have voted otherwise since, on the same plan, and decide nothing now.
  */
 static const char *
-meeting_decision(const Meeting *meeting, int64 change_id, char **votes)
+meeting_decision(const Meeting *meeting, int64 change_id, char **votes,
+				 bool *undone)
 {
 	static KeptPlan given = {
 		"SELECT pg_catalog.string_agg(pg_catalog.concat("
@@ -259,7 +261,12 @@ meeting_decision(const Meeting *meeting, int64 change_id, char **votes)
 	static KeptPlan levels = {
 		"SELECT (pg_catalog.array_agg(l.decision ORDER BY l.level DESC) FILTER"
 		"  (WHERE l.board OPERATOR(pg_catalog.=) $2 AND l.is_decided))[1],"
-		" pg_catalog.bool_and(COALESCE(l.board OPERATOR(pg_catalog.=) $2, false))"
+		" pg_catalog.bool_and(COALESCE(l.board OPERATOR(pg_catalog.=) $2, false)),"
+		" pg_catalog.bool_or(l.board OPERATOR(pg_catalog.=) $2"
+		"  AND l.is_open AND l.stale OPERATOR(pg_catalog.=) 0"
+		"  AND EXISTS (SELECT FROM changemgmt.change AS c"
+		"   WHERE c.id OPERATOR(pg_catalog.=) $1"
+		"   AND c.status OPERATOR(pg_catalog.=) 'awaiting_approval'))"
 		" FROM changemgmt.approval_levels($1) AS l",
 		2, {INT8OID, TEXTOID}, NULL
 	};
@@ -277,6 +284,7 @@ meeting_decision(const Meeting *meeting, int64 change_id, char **votes)
 	char	   *event;
 	bool		isnull;
 
+	*undone = false;
 	arguments[0] = Int64GetDatum(change_id);
 	arguments[1] = TimestampTzGetDatum(meeting->begun);
 	arguments[2] = Int64GetDatum(meeting->board_id);
@@ -289,7 +297,8 @@ meeting_decision(const Meeting *meeting, int64 change_id, char **votes)
 	decided = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (decided)
 		return decided;
-	if (!DatumGetBool(spi_first_value(2, &isnull)) || isnull)
+	*undone = DatumGetBool(spi_first_value(3, &isnull)) && !isnull;
+	if (*undone || !DatumGetBool(spi_first_value(2, &isnull)) || isnull)
 		return "noted";
 	arguments[1] = TimestampTzGetDatum(meeting->begun);
 	kept_plan_execute(&step, arguments, NULL, 1);
@@ -412,6 +421,7 @@ stamp_minute(Stamps *stamps, const Meeting *meeting, HeapTuple old,
 	char	   *given = text_of(new, desc, "decision");
 	const char *decision;
 	char	   *votes;
+	bool		undone;
 
 	if (old == NULL || !part_same(old, new, desc, said))
 	{
@@ -422,11 +432,12 @@ stamp_minute(Stamps *stamps, const Meeting *meeting, HeapTuple old,
 	}
 	if (id_of(new, desc, "change_id") == 0)
 		return;
-	decision = meeting_decision(meeting, id_of(new, desc, "change_id"), &votes);
+	decision = meeting_decision(meeting, id_of(new, desc, "change_id"), &votes,
+								&undone);
 	if (old && part_same(old, new, desc, decided))
 	{
 		/* a decision of the meeting stays, whatever became of the change */
-		if (!quorate || (strcmp(decision, "noted") == 0 &&
+		if (!quorate || (strcmp(decision, "noted") == 0 && !undone &&
 						 !part_is(old, desc, "decision", "noted")))
 		{
 			Datum		value;
@@ -692,8 +703,10 @@ judge_entry(MeetingTable table, HeapTuple old, HeapTuple new, TupleDesc desc)
 		!(old && part_same(old, new, desc, decided)))
 	{
 		char	   *votes;
+		bool		undone;
 		const char *decision = meeting_decision(&meeting,
-												id_of(new, desc, "change_id"), &votes);
+												id_of(new, desc, "change_id"),
+												&votes, &undone);
 
 		if (!part_is(new, desc, "decision", decision))
 			refuse(ERRCODE_MC_SEALED_CONTENT, "the decision of a minute is what the votes say",

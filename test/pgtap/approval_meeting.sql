@@ -423,6 +423,18 @@ SELECT is(pg_temp.as('keeper', 'SELECT (changemgmt.reject(%s, ''too dear'')).sta
 SELECT is(pg_temp.as('m1', 'SELECT changemgmt.close_meeting(%s)', :'levelled'), '', 'before the first has closed its meeting');
 SELECT is((SELECT decision FROM changemgmt.board_minutes WHERE meeting_id = :levelled), 'approved', 'whose decision stays');
 
+-- what its members take back in the meeting is no decision any more
+SELECT pg_temp.submitted('taken back', '{"risk_level": "high"}', '{}', 'two_levels') AS back \gset
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.call_emergency_meeting(''cab'', ''back'') > 0'), 'true', 'it meets again');
+SELECT id AS again FROM changemgmt.board_meeting WHERE reason = 'back' \gset
+SELECT is(pg_temp.as('m1', 'SELECT is_quorate FROM changemgmt.hold_meeting(%s, ''{m1,m2,m3}'')', :'again'), 'true', 'with a quorum');
+SELECT is(pg_temp.as(m, 'SELECT (changemgmt.approve(%s)).status', :'back'), 'awaiting_approval', m || ' approves') FROM unnest('{m1,m2}'::text[]) AS m;
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.record_minute(%s, %s, ''Well.'')', :'again', :'back'), 'approved', 'the board has approved it');
+SELECT is(pg_temp.as('m2', 'SELECT (changemgmt.abstain(%s, ''on second thoughts'')).status', :'back'), 'awaiting_approval', 'one takes the vote back');
+SELECT is(pg_temp.as('m1', 'SELECT changemgmt.close_meeting(%s)', :'again'), '', 'before the end');
+SELECT results_eq(format('SELECT decision, votes FROM changemgmt.board_minutes WHERE meeting_id = %s', :again),
+	$$VALUES ('noted', 'm1 approved; m2 abstained (on second thoughts)')$$, 'and its minutes say so');
+
 -- ----------------------------------------------------------------
 -- A board that is not asked
 -- ----------------------------------------------------------------
