@@ -33,6 +33,8 @@ PG_FUNCTION_INFO_V1(approval_state);
 
 /* bytes of a value in words; jsonb has all of it */
 #define WORDS_LENGTH 60
+/* and of what is the same in two values, before they differ */
+#define WORDS_BEFORE 20
 
 /* A vote, or the approval that the votes led to. */
 typedef struct Given
@@ -122,29 +124,50 @@ name_of(const char *column, Jsonb *value)
 		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-/* Append a value in words, the beginning of what is long. */
-static void
-words_value(StringInfo words, const char *column, Jsonb *value)
+static bool
+is_null(Jsonb *value)
+{
+	JsonbValue	scalar;
+
+	return JB_ROOT_IS_SCALAR(value) &&
+		JsonbExtractScalar(&value->root, &scalar) && scalar.type == jbvNull;
+}
+
+/* A value in words, all of it. */
+static char *
+value_text(const char *column, Jsonb *value)
 {
 	char	   *text = name_of(column, value);
-	int			length;
 
-	if (text == NULL)
+	if (text == NULL && is_null(value))
+		text = "nothing";
+	return text ? text : JsonbToCString(NULL, &value->root, VARSIZE(value));
+}
+
+/*
+ * Append a value in words: of what is long the beginning, or, beside another
+ * value (NULL: none) that begins like it, from a little before they differ.
+ */
+static void
+words_value(StringInfo words, const char *column, Jsonb *value, Jsonb *beside)
+{
+	char	   *text = value_text(column, value);
+	int			length = strlen(text);
+	int			from = 0;
+
+	if (beside && length > WORDS_LENGTH)
 	{
-		if (JB_ROOT_IS_SCALAR(value))
-		{
-			JsonbValue	scalar;
+		char	   *other = value_text(column, beside);
 
-			(void) JsonbExtractScalar(&value->root, &scalar);
-			if (scalar.type == jbvNull)
-			{
-				appendStringInfoString(words, "nothing");
-				return;
-			}
-		}
-		text = JsonbToCString(NULL, &value->root, VARSIZE(value));
+		while (text[from] != '\0' && text[from] == other[from])
+			from++;
+		from = from < WORDS_LENGTH - WORDS_BEFORE ? 0 :
+			pg_mbcliplen(text, length, from - WORDS_BEFORE);
 	}
-	length = strlen(text);
+	if (from > 0)
+		appendStringInfoString(words, "...");
+	text += from;
+	length -= from;
 	if (length <= WORDS_LENGTH)
 		appendStringInfoString(words, text);
 	else
@@ -257,8 +280,11 @@ rows_less(List *rows, List *others)
 
 static void
 push_rows(JsonbParseState **state, StringInfo words, const SealedPart *part,
-		  List *columns, const char *verb, List *rows)
+		  List *columns, const char *verb, List *rows, List *others)
 {
+	/* one that went and one that came: mostly the same row, edited */
+	Jsonb	   *other = list_length(rows) == 1 && list_length(others) == 1 ?
+		linitial(others) : NULL;
 	ListCell   *lc;
 
 	jsonb_push_key(state, verb);
@@ -276,18 +302,13 @@ push_rows(JsonbParseState **state, StringInfo words, const SealedPart *part,
 		{
 			Jsonb	   *value = jsonb_of(value_of(row, lfirst(column)));
 
-			if (JB_ROOT_IS_SCALAR(value))
-			{
-				JsonbValue	scalar;
-
-				(void) JsonbExtractScalar(&value->root, &scalar);
-				if (scalar.type == jbvNull)
-					continue;
-			}
+			if (is_null(value))
+				continue;
 			if (!first)
 				appendStringInfoString(words, ", ");
 			first = false;
-			words_value(words, lfirst(column), value);
+			words_value(words, lfirst(column), value, other ?
+						jsonb_of(value_of(other, lfirst(column))) : NULL);
 		}
 		appendStringInfoChar(words, ')');
 	}
@@ -319,9 +340,9 @@ compare(const ChangeModel *model, Jsonb *then, Jsonb *now, StringInfo words)
 		push_jsonb(&state, WJB_ELEM, new);
 		pushJsonbValue(&state, WJB_END_ARRAY, NULL);
 		appendStringInfo(words, "%s%s from ", words->len > 0 ? "; " : "", column);
-		words_value(words, column, old);
+		words_value(words, column, old, new);
 		appendStringInfoString(words, " to ");
-		words_value(words, column, new);
+		words_value(words, column, new, old);
 	}
 	for (int i = 0; i < SEALED_PART_COUNT; i++)
 	{
@@ -342,8 +363,8 @@ compare(const ChangeModel *model, Jsonb *then, Jsonb *now, StringInfo words)
 			continue;
 		jsonb_push_key(&state, part->relation);
 		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-		push_rows(&state, words, part, columns, "added", added);
-		push_rows(&state, words, part, columns, "removed", removed);
+		push_rows(&state, words, part, columns, "added", added, removed);
+		push_rows(&state, words, part, columns, "removed", removed, added);
 		pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));

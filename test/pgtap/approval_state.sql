@@ -142,6 +142,14 @@ SELECT pg_temp.by('ann', format('SELECT changemgmt.approve(%s)', :written)) \g /
 SELECT changemgmt.edit_change(:written, '{"attributes": {"cost": 1.0}}') \g /dev/null
 SELECT results_eq(format('SELECT is_fresh, changed FROM changemgmt.approval_state(%s)', :written),
 	$$VALUES (false, 'attributes from {"cost": 1} to {"cost": 1.0}')$$, 'one is written in two ways, as the seal sees it');
+SELECT changemgmt.edit_change(:written, jsonb_build_object('attributes', '{"cost": 1}'::jsonb, 'description', repeat('ä', 100) || ' ' || repeat('b', 80))) \g /dev/null
+SELECT changemgmt.add_task(:written, 'copy', description => repeat('c', 100) || ' at night') AS task \gset
+SELECT pg_temp.by('ann', format('SELECT changemgmt.approve(%s)', :written)) \g /dev/null
+SELECT changemgmt.edit_change(:written, jsonb_build_object('description', repeat('ä', 100) || '! ' || repeat('b', 80))) \g /dev/null
+UPDATE changemgmt.change_task SET description = repeat('c', 100) || ' by day' WHERE id = :task;
+SELECT is((SELECT changed FROM changemgmt.approval_state(:written)),
+	format('description from ...%1$s %2$s... to ...%1$s! %3$s...; change_task added ("implementation", 2, "copy", ...%4$s by day"); change_task removed ("implementation", 2, "copy", ...%4$s at night")',
+		repeat('ä', 10), repeat('b', 39), repeat('b', 38), repeat('c', 19)), 'of what is long that is told which differs');
 SELECT changemgmt.edit_change(:sealed, '{"attributes": {"cost": 1}, "priority": "high", "planned_start": "2099-01-01T09:00:00Z"}') \g /dev/null
 SELECT results_eq(format('SELECT s.is_fresh, t.approved, t.stale, s.changes - ''planned_start'' FROM changemgmt.approval_state(%s) AS s, changemgmt.approval_tally(%1$s) AS t', :sealed),
 	$$VALUES (false, 0, 1, '{"attributes": [{}, {"cost": 1}], "priority": [null, "high"]}'::jsonb)$$, 'what it seals besides makes them stale');
