@@ -28,6 +28,9 @@ PG_FUNCTION_INFO_V1(plan_missing);
 
 #define V(verb) VERB_BIT(VERB_##verb)
 
+/* Who books for longer keeps others from an item for good. */
+#define BOOKING_DAYS_MAX 366
+
 /* The parts that a plan lacks, "a, b, c"; NULL where it lacks none. */
 static char *
 plan_lacks(const ChangeRow *row)
@@ -270,6 +273,9 @@ check_window_booked(const Transition *t)
 	if (change_time(row, planned_end) <= t->now)
 		return psprintf("the time is over since %s",
 						timestamptz_to_str(change_time(row, planned_end)));
+	if (change_time(row, planned_end) - change_time(row, planned_start) >
+		BOOKING_DAYS_MAX * USECS_PER_DAY)
+		return psprintf("the time is longer than %d days", BOOKING_DAYS_MAX);
 	return NULL;
 }
 
@@ -556,7 +562,7 @@ static const Requirement engine_requirements[] = {
 	{"seal_stale", "What is submitted again was edited since its approval.",
 		"Go on: SELECT * FROM changemgmt.next_steps(%lld).",
 	check_seal_stale, V(SUBMIT), 0},
-	{"window_booked", "A time is given that is not over.",
+	{"window_booked", "A time is given that is not over, and not longer than 366 days.",
 		"changemgmt.schedule(%lld, planned_start, planned_end).",
 	check_window_booked, V(SCHEDULE) | V(RESCHEDULE), ERRCODE_MC_BOOKING_CONFLICT},
 	{"inside_window", "The work begins inside the booked time.",

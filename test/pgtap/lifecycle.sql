@@ -286,6 +286,12 @@ SELECT pg_temp.needs('window_booked', 'olaf',
 	'the time is over since ' || date_trunc('hour', now()), 'MC007', ' at ' || verb)
 FROM (VALUES ('schedule', pg_temp.id('normal approved')),
 			 ('reschedule', pg_temp.id('normal scheduled'))) AS d (verb, id);
+SELECT pg_temp.needs('window_booked', 'olaf',
+	format('SELECT changemgmt.%s(%s, now() + interval ''10 days'', now() + interval ''376 days'')', verb, id),
+	format('SELECT changemgmt.%s(%s, now() + interval ''10 days'', now() + interval ''376 days 1 microsecond'')', verb, id),
+	'the time is longer than 366 days', 'MC007', ' at ' || verb || ', how long')
+FROM (VALUES ('schedule', pg_temp.id('normal approved')),
+			 ('reschedule', pg_temp.id('normal scheduled'))) AS d (verb, id);
 SELECT pg_temp.needs('inside_window', 'ivan',
 	format('UPDATE changemgmt.change_task SET status = ''done'' WHERE change_id = %s AND phase = ''preparation''; SELECT changemgmt.start(%s)', id, id),
 	format('UPDATE changemgmt.change_task SET status = ''done'' WHERE change_id = %s AND phase = ''preparation'';
