@@ -132,6 +132,7 @@ static const struct
 	{"change_id", ALL_DUTIES},
 	{"change_number", ALL_DUTIES},
 	{"change_state", ALL_DUTIES},
+	{"changes_near", ALL_DUTIES},
 	{"ci_id", ALL_DUTIES},
 	{"code_list", ALL_DUTIES},
 	{"doctor", ALL_DUTIES},
@@ -160,6 +161,7 @@ static const struct
 	{"shipped_tables", ALL_DUTIES},
 	{"shipped_triggers", ALL_DUTIES},
 	{"suggest_windows", ALL_DUTIES},
+	{"suspect_changes", ALL_DUTIES},
 	{"team_id", ALL_DUTIES},
 	{"template_record", ALL_DUTIES},
 	{"verify_checkpoint", ALL_DUTIES},
@@ -195,6 +197,7 @@ static const struct
 	{"submit", PLANNING},
 
 	{"abort", WORKING},
+	{"add_incident_item", WORKING},
 	{"advance", WORKING},
 	{"begin_rollback", WORKING},
 	{"close", WORKING},

@@ -494,7 +494,8 @@ FROM put;
 
 -- What changes stand on: every column is in the trail, the key stays
 
-SELECT changemgmt.set_setting('number_width', '6'), changemgmt.confirm_cause('INC-1', (SELECT id FROM subject WHERE status = 'closed')) \g /dev/null
+SELECT changemgmt.set_setting('number_width', '6'), changemgmt.confirm_cause('INC-1', (SELECT id FROM subject WHERE status = 'closed')),
+	changemgmt.add_incident_item('INC-1', (SELECT min(name) FROM changemgmt.configuration_item)) \g /dev/null
 RESET changemgmt.actor;
 CREATE FUNCTION public.regress_met(change_id bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
 CREATE FUNCTION public.regress_met_too(change_id bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
@@ -544,6 +545,7 @@ FROM unnest(ARRAY[
 	'incident detected_at timestamptz ''2020-01-01''', 'incident resolved_at timestamptz ''2020-01-01''', 'incident outage_minutes 7',
 	'incident created_at timestamptz ''2020-01-01''',
 	'incident_cause incident_id changemgmt.incident_id(''INC-2'')', 'incident_cause change_id (SELECT min(id) FROM changemgmt.change)',
+	'incident_item incident_id changemgmt.incident_id(''INC-2'')', 'incident_item ci_id changemgmt.ci_id(''host'')',
 	'incident_cause status ''dismissed''', 'incident_cause decided_by_id changemgmt.person_id(''cyd'')', 'incident_cause decided_at timestamptz ''2020-01-01''',
 	'site_model retired_at now()', 'site_requirement name ''walked''', 'site_requirement function ''public.regress_met_too(bigint)''',
 	'site_requirement description ''walked''', 'site_requirement hint ''walked''', 'site_requirement verbs ''{start}''::text[]',

@@ -26,7 +26,7 @@ SELECT set_eq($$
 	SELECT c.relname::text FROM pg_class AS c JOIN pg_trigger AS t ON t.tgrelid = c.oid
 	JOIN pg_proc AS p ON p.oid = t.tgfoid WHERE p.proname = 'ledger_record'$$,
 	ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
-		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window', 'approval_delegation',
+		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'incident_item', 'role_duty', 'change_window', 'approval_delegation',
 		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'approval_policy', 'approval_level'],
 	'these have chains of their own');
 
@@ -121,12 +121,15 @@ SELECT results_eq($$SELECT subject_kind COLLATE "default", event, changed -> 'st
 		('meeting_minute', 'create', NULL, NULL, 'noted'), ('board_meeting', 'edit', NULL, NULL, NULL)$$, 'meetings, agenda and minutes');
 SELECT changemgmt.confirm_cause('INC-1', :change) \g /dev/null
 SELECT changemgmt.confirm_cause('INC-1', :change, false) \g /dev/null
+SELECT changemgmt.add_incident_item('INC-1', min(name)) FROM changemgmt.configuration_item \g /dev/null
 RESET changemgmt.actor;
 SELECT results_eq($$SELECT event, changed -> 'reference' ->> 1, actor FROM changemgmt.ledger WHERE subject_kind = 'incident'$$,
 	$$VALUES ('create', 'INC-1', 'regress_ann')$$, 'incidents, with who acts');
 SELECT results_eq($$SELECT event, changed -> 'status' FROM changemgmt.ledger WHERE subject_kind = 'incident_cause' ORDER BY sequence$$,
 	$$VALUES ('create', '[null, "confirmed"]'::jsonb), ('edit', '["confirmed", "dismissed"]')$$,
 	'what was found to be the cause, and what was not');
+SELECT results_eq($$SELECT event, changed ? 'ci_id', actor FROM changemgmt.ledger WHERE subject_kind = 'incident_item'$$,
+	$$VALUES ('create', true, 'regress_ann')$$, 'and what did not work');
 
 SELECT changemgmt.create_business_calendar('regress_works', 'UTC', 'MO 09:00-17:00') AS works \gset
 UPDATE changemgmt.business_calendar SET time_zone = 'Europe/Berlin' WHERE id = :works;
@@ -156,13 +159,13 @@ SELECT results_eq($$SELECT event, coalesce(changed -> 'duty' ->> 1, changed -> '
 -- Nothing is wrong with these chains
 
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'and every chain is whole');
-SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 23::bigint, 'all kinds were there');
+SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 24::bigint, 'all kinds were there');
 
 -- No way round
 
 SELECT throws_ok(format('TRUNCATE changemgmt.%I CASCADE', t), 'MC006', NULL, format('%s is not truncated', t))
 FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
-	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'role_duty', 'change_window', 'approval_delegation',
+	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'incident_item', 'role_duty', 'change_window', 'approval_delegation',
 		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute']) AS t;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Robert')
 	ON CONFLICT (login) DO UPDATE SET name = excluded.name;

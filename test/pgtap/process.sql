@@ -300,6 +300,12 @@ SELECT is(pg_temp.does('manager', $$record_unauthorized('Firewall', 'Nightly com
 
 -- Measures
 
+INSERT INTO incident (reference, began_at) VALUES ('INC-M4', clock_timestamp() + interval '1 minute');
+SELECT add_incident_item('INC-M4', 'shop') \g /dev/null
+SELECT matches((SELECT reason FROM suspect_changes('INC-M4', 1000) WHERE change_id = :good),
+	'^ended 1 minute before it began; on shop itself; risk medium', 'M4: what changed before an incident is a suspect, with the reason');
+SELECT is((SELECT ci_name FROM changes_near('shop', now() + interval '1 hour') WHERE change_id = :good), 'shop', 'M4: and stands among what changed there');
+SELECT is((SELECT is_failed FROM change_fact WHERE change_id = :good), false, 'M4: a suspect counts for nothing');
 SELECT confirm_cause('INC1', :good) \g /dev/null
 SELECT is((SELECT is_failed FROM change_fact WHERE change_id = :good), true,
 	'M4: a confirmed cause makes a change a failed one');

@@ -119,6 +119,8 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('verify_checkpoint', 'changemgmt.verify_checkpoint(root) FROM (VALUES (''{root}'')) AS v (root)'),
 	('change_as_of', 'changemgmt.change_as_of({voted})'),
 	('change_conflicts', 'changemgmt.change_conflicts({scheduled})'),
+	('changes_near', 'changemgmt.changes_near(''db'')'),
+	('suspect_changes', 'changemgmt.suspect_changes(''INC-1'')'),
 	('change_document', 'changemgmt.change_document({voted})'),
 	('next_windows', 'changemgmt.next_windows(''db'', ''1 hour'')'),
 	('suggest_windows', 'changemgmt.suggest_windows({approved})'),
@@ -197,6 +199,7 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('add_ci', 'add_ci(''cache'')',                                      '- - - - - ok ok ok'),
 	('set_ci', 'set_ci(''db'', tags => ''{pci}'')',                      '- - - - - ok ok ok'),
 	('confirm_cause', 'confirm_cause(''INC-1'', {closed})',              '- - - - - ok ok ok'),
+	('add_incident_item', 'add_incident_item(''INC-1'', ''web'')',       '- - - ok - ok ok ok'),
 	('ledger_checkpoint', 'ledger_checkpoint()',                         '- - - - - ok ok ok'),
 	('add_board', 'add_board(''ecab'')',                                 '- - - - - ok - ok'),
 	('add_board_member', 'add_board_member(''cab'', ''bob'')',           '- - - - - ok - ok'),
@@ -306,7 +309,8 @@ INSERT INTO written VALUES
 	('agenda_item', 'meeting_id, change_id', '{meeting}, {planned}', 'MC003', 'position = 3', 'MC003', 'true', 'MC006'),
 	('meeting_minute', 'meeting_id, change_id, discussion', '{held_meeting}, {draft}, ''said''', 'MC003', 'discussion = ''never said''', 'MC003', 'true', 'MC006'),
 	('incident', 'reference', '''INC-2''', 'ok', 'title = ''theirs''', 'ok', 'true', '23503'),
-	('incident_cause', 'incident_id, change_id', 'changemgmt.incident_id(''INC-1''), {planned}', 'ok', 'status = ''confirmed''', 'ok', 'true', 'ok');
+	('incident_cause', 'incident_id, change_id', 'changemgmt.incident_id(''INC-1''), {planned}', 'ok', 'status = ''confirmed''', 'ok', 'true', 'ok'),
+	('incident_item', 'incident_id, ci_id', 'changemgmt.incident_id(''INC-1''), changemgmt.ci_id(''web'')', 'ok', 'ci_id = changemgmt.ci_id(''web'')', 'ok', 'true', 'ok');
 INSERT INTO matrix (kind, subject, statement, cells)
 SELECT 'SELECT', relation, format('SELECT * FROM changemgmt.%I', relation), '- ok ok ok ok ok ok ok' FROM written;
 INSERT INTO matrix (kind, subject, statement, cells)
@@ -374,7 +378,7 @@ CREATE TEMP TABLE counted (relation text);
 INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
 	'role_duty', 'configuration_item', 'ci_dependency', 'change_window', 'business_calendar', 'business_hours', 'holiday', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
 	'change_check', 'change_comment', 'change_link', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'template_proposal', 'incident',
-	'incident_cause', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'approval_policy', 'approval_level']) AS name;
+	'incident_cause', 'incident_item', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'approval_policy', 'approval_level']) AS name;
 -- forward: what setval does stays
 INSERT INTO matrix (kind, subject, statement, cells)
 SELECT 'nextval', relation, format('SELECT nextval(''changemgmt.%I'')', relation), '- - - - - - - ok' FROM counted
@@ -576,6 +580,7 @@ SELECT changemgmt.hold_meeting(m.id::bigint, '{lead}'), changemgmt.record_minute
 FROM subject AS m, subject AS c WHERE m.name = 'held_meeting' AND c.name = 'planned' \g /dev/null
 RESET changemgmt.actor;
 INSERT INTO changemgmt.incident_cause (incident_id, change_id) SELECT changemgmt.incident_id('INC-1'), id::bigint FROM subject WHERE name = 'checked';
+INSERT INTO changemgmt.incident_item (incident_id, ci_id) VALUES (changemgmt.incident_id('INC-1'), changemgmt.ci_id('db'));
 INSERT INTO subject (name, id)
 SELECT 'item', (SELECT id FROM changemgmt.change_item WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'draft'
 UNION ALL

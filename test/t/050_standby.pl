@@ -80,6 +80,7 @@ my %verbs = (
 	add_comment         => "{draft}, 'remark'",
 	add_condition       => "{draft}, 'condition'",
 	add_holiday         => "'works', '2026-06-01'",
+	add_incident_item   => "'INC-here', 'db'",
 	add_item            => "{draft}, 'host'",
 	add_maintenance_window => "'night', 'DTSTART:20260106T020000Z DURATION:PT2H'",
 	add_person          => "'here'",

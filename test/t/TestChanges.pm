@@ -235,6 +235,9 @@ SELECT changemgmt.link_change(max(id), 'commit', target => 'abc123', occurred_at
 SELECT public.act('mona');
 SELECT changemgmt.confirm_cause('INC-4711', min(id)), changemgmt.confirm_cause('INC-4712', max(id), false)
 FROM changemgmt.change WHERE status = 'closed';
+DO $$BEGIN IF to_regclass('changemgmt.incident_item') IS NOT NULL THEN
+    PERFORM changemgmt.add_incident_item('INC-4711', 'db');
+END IF; END$$;
 DO $$
 DECLARE
     meeting bigint;
@@ -365,6 +368,7 @@ my %reads = (
 	'change_is_possible(changemgmt.change)'                => 'c',
 	'change_number(bigint)'                                => 'c.id',
 	'change_state(bigint)'                                 => 'c.id',
+	'changes_near(text,timestamp with time zone,interval,integer)' => "'db', '2100-01-01', '366 days', 10",
 	'ci_id(text)'                                          => "'db'",
 	'code_list()'                                          => '',
 	'denominator(changemgmt.rate)'                         => 'r.a',
@@ -433,6 +437,7 @@ my %reads = (
 	'shipped_tables()'                                     => '',
 	'shipped_triggers()'                                   => '',
 	'suggest_windows(bigint,integer)'                      => 'c.id',
+	'suspect_changes(text,integer)'                        => "(SELECT min(reference) FROM changemgmt.incident), 1000",
 	'team_id(text)'                                        => "'dba'",
 	'template_record(text,integer)'                         => "'ours', 1",
 	'verify_checkpoint(text,text,bigint)'                  => "repeat('0', 64)",

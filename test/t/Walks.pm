@@ -253,6 +253,14 @@ otto | | SELECT changemgmt.duty_rights()
 otto | | SELECT changemgmt.hidden_changes()
 otto | | SELECT changemgmt.hidden_causes(), changemgmt.hidden_items('agenda_item'), changemgmt.hidden_items('meeting_minute')
 otto | MC008 | SELECT changemgmt.hidden_items('change')
+otto | | SELECT changemgmt.add_incident_item('INC-walk', name) FROM changemgmt.configuration_item
+otto | MC008 | SELECT changemgmt.add_incident_item('INC-walk', 'nobody')
+otto | | SELECT changemgmt.suspect_changes('INC-walk'), changemgmt.suspect_changes('INC-walk', 0)
+otto | MC008 | SELECT changemgmt.suspect_changes('INC-nowhere')
+otto | MC008 | SELECT changemgmt.suspect_changes('INC-walk', -1)
+otto | | SELECT changemgmt.changes_near(name) FROM changemgmt.configuration_item
+otto | MC008 | SELECT changemgmt.changes_near('nobody')
+otto | MC008 | SELECT changemgmt.changes_near(min(name), within => '-1 day') FROM changemgmt.configuration_item
 otto | | SELECT changemgmt.verify_checkpoint(repeat('0', 64))
 otto | | SELECT changemgmt.library_version()
 otto | | SELECT changemgmt.shipped_tables()
