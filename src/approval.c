@@ -44,12 +44,6 @@ PG_FUNCTION_INFO_V1(vote_for);
  * Triggers of approval_vote
  * ---------------------------------------------------------------- */
 
-static Datum
-vote_value(HeapTuple tuple, TupleDesc desc, const char *column, bool *isnull)
-{
-	return SPI_getbinval(tuple, desc, SPI_fnumber(desc, column), isnull);
-}
-
 /* The older version's votes are everybody's own. */
 static bool
 has_voted_by(TupleDesc desc)
@@ -85,11 +79,11 @@ vote_stamp(PG_FUNCTION_ARGS)
 	SET_VARSIZE(seal, VARHDRSZ + LEDGER_HASH_LENGTH);
 
 	SPI_connect();
-	(void) change_read(&row, DatumGetInt64(vote_value(tuple, desc, "change_id",
+	(void) change_read(&row, DatumGetInt64(part_value(tuple, desc, "change_id",
 											   &isnull)), false);
 	model = lifecycle_model(&row);
 	change_seal(&row, model, (uint8 *) VARDATA(seal));
-	person = DatumGetInt64(vote_value(tuple, desc, "person_id", &isnull));
+	person = DatumGetInt64(part_value(tuple, desc, "person_id", &isnull));
 	if (!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 	{
 		columns[count] = SPI_fnumber(desc, "round");
@@ -296,13 +290,13 @@ vote_judge(PG_FUNCTION_ARGS)
 		trigdata->tg_newtuple : trigdata->tg_trigtuple;
 
 	SPI_connect();
-	(void) change_read(&row, DatumGetInt64(vote_value(tuple, desc, "change_id",
+	(void) change_read(&row, DatumGetInt64(part_value(tuple, desc, "change_id",
 											   &isnull)), false);
 	model = lifecycle_model(&row);
 	if (!votes_are_open(model, &row))
 		transition_illegal(&row, model, "a vote");
 
-	person = DatumGetInt64(vote_value(tuple, desc, "person_id", &isnull));
+	person = DatumGetInt64(part_value(tuple, desc, "person_id", &isnull));
 	hand = actor_person_required();
 	/* what is open to somebody is what is open without the own vote */
 	tally_count(&tally, model, &row, person);
@@ -323,8 +317,8 @@ vote_judge(PG_FUNCTION_ARGS)
 		};
 
 		for (size_t i = 0; i < lengthof(fixed); i++)
-			if (DatumGetInt64(vote_value(tuple, desc, fixed[i], &isnull)) !=
-				DatumGetInt64(vote_value(trigdata->tg_trigtuple, desc, fixed[i],
+			if (DatumGetInt64(part_value(tuple, desc, fixed[i], &isnull)) !=
+				DatumGetInt64(part_value(trigdata->tg_trigtuple, desc, fixed[i],
 										 &isnull)))
 				ereport(ERROR,
 						(errcode(ERRCODE_MC_SEALED_CONTENT),
@@ -351,7 +345,7 @@ vote_judge(PG_FUNCTION_ARGS)
 						change_number_text(change_id_of(&row))),
 				 errdetail("Whoever votes for somebody else gives that vote instead of one's own, and one only."),
 				 errhint("Somebody else votes."), err_as_caller()));
-	if (DatumGetInt32(vote_value(tuple, desc, "round", &isnull)) !=
+	if (DatumGetInt32(part_value(tuple, desc, "round", &isnull)) !=
 		DatumGetInt32(row.value[CH_approval_round]))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_APPEND_ONLY),
@@ -376,7 +370,7 @@ vote_judge(PG_FUNCTION_ARGS)
 					 errmsg("a vote that is not approved needs a reason"),
 					 errdetail("reason: the vote says %s without a reason", decision),
 					 errhint("Give it as the second argument."), err_as_caller()));
-		at = DatumGetTimestampTz(vote_value(tuple, desc, "voted_at", &isnull));
+		at = DatumGetTimestampTz(part_value(tuple, desc, "voted_at", &isnull));
 		if (!part_time_is_now(at))
 			ereport(ERROR,
 					(errcode(ERRCODE_MC_SEALED_CONTENT),
@@ -384,7 +378,7 @@ vote_judge(PG_FUNCTION_ARGS)
 					 errhint("A trigger of the site changed it; give it a name that sorts before zzzz_stamp_vote."), err_as_caller()));
 		if (has_voted_by(desc))
 		{
-			int64		voted_by = DatumGetInt64(vote_value(tuple, desc,
+			int64		voted_by = DatumGetInt64(part_value(tuple, desc,
 															"voted_by_id", &isnull));
 
 			if (isnull ? person != hand : voted_by != hand || person == hand)
@@ -394,8 +388,8 @@ vote_judge(PG_FUNCTION_ARGS)
 						 errhint("A trigger of the site changed it; give it a name that sorts before zzzz_stamp_vote."), err_as_caller()));
 		}
 		change_seal(&row, model, seal);
-		given = DatumGetByteaPP(vote_value(tuple, desc, "seal", &isnull));
-		if (DatumGetInt64(vote_value(tuple, desc, "plan_revision", &isnull)) !=
+		given = DatumGetByteaPP(part_value(tuple, desc, "seal", &isnull));
+		if (DatumGetInt64(part_value(tuple, desc, "plan_revision", &isnull)) !=
 			change_int64(&row, plan_revision) ||
 			memcmp(VARDATA_ANY(given), seal, LEDGER_HASH_LENGTH) != 0)
 			ereport(ERROR,
@@ -426,7 +420,7 @@ vote_tally(PG_FUNCTION_ARGS)
 	{
 		HeapTuple	tuple = ExecCopySlotHeapTuple(slot);
 		bool		isnull;
-		int64		change_id = DatumGetInt64(vote_value(tuple, desc,
+		int64		change_id = DatumGetInt64(part_value(tuple, desc,
 														 "change_id", &isnull));
 		ChangeRow	row;
 		Tally		tally;

@@ -236,15 +236,6 @@ delegated_hand(const List *votes, int64 person)
  * Triggers of approval_delegation
  * ---------------------------------------------------------------- */
 
-static int64
-id_of(HeapTuple tuple, TupleDesc desc, const char *column)
-{
-	bool		isnull;
-	Datum		value = part_value(tuple, desc, column, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(value);
-}
-
 static TimestampTz
 time_of(HeapTuple tuple, TupleDesc desc, const char *column, bool *isnull)
 {
@@ -271,9 +262,9 @@ form_check(HeapTuple tuple, TupleDesc desc)
 	TimestampTz from = time_of(tuple, desc, "valid_from", &no_from);
 	TimestampTz until = time_of(tuple, desc, "valid_until", &no_until);
 
-	if (id_of(tuple, desc, "to_person_id") == 0)
+	if (part_id(tuple, desc, "to_person_id") == 0)
 		wrong("a delegation needs somebody who acts", NULL);
-	if (id_of(tuple, desc, "to_person_id") == id_of(tuple, desc, "from_person_id"))
+	if (part_id(tuple, desc, "to_person_id") == part_id(tuple, desc, "from_person_id"))
 		wrong("nobody delegates to oneself", "Name somebody else.");
 	if (no_from || no_until || TIMESTAMP_NOT_FINITE(from) ||
 		TIMESTAMP_NOT_FINITE(until))
@@ -322,7 +313,7 @@ delegation_stamp(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		if (id_of(tuple, desc, "from_person_id") == 0)
+		if (part_id(tuple, desc, "from_person_id") == 0)
 		{
 			columns[count] = SPI_fnumber(desc, "from_person_id");
 			values[count++] = Int64GetDatum(actor_person_required());
@@ -371,8 +362,8 @@ judge_insert(HeapTuple tuple, TupleDesc desc)
 		4, {INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}, NULL
 	};
 	static const char *const people[] = {"from_person_id", "to_person_id"};
-	int64		from = id_of(tuple, desc, "from_person_id");
-	int64		to = id_of(tuple, desc, "to_person_id");
+	int64		from = part_id(tuple, desc, "from_person_id");
+	int64		to = part_id(tuple, desc, "to_person_id");
 	int64		actor = actor_person_required();
 	bool		isnull;
 	bool		revoked;
@@ -380,8 +371,8 @@ judge_insert(HeapTuple tuple, TupleDesc desc)
 
 	form_check(tuple, desc);
 	(void) time_of(tuple, desc, "revoked_at", &isnull);
-	revoked = !isnull || id_of(tuple, desc, "revoked_by_id") != 0;
-	if (revoked || id_of(tuple, desc, "created_by_id") != actor ||
+	revoked = !isnull || part_id(tuple, desc, "revoked_by_id") != 0;
+	if (revoked || part_id(tuple, desc, "created_by_id") != actor ||
 		!part_time_is_now(time_of(tuple, desc, "created_at", &isnull)))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
@@ -396,7 +387,7 @@ judge_insert(HeapTuple tuple, TupleDesc desc)
 				 errhint("That person delegates it, or another change manager does.")));
 	for (size_t i = 0; i < lengthof(people); i++)
 	{
-		arguments[0] = Int64GetDatum(id_of(tuple, desc, people[i]));
+		arguments[0] = Int64GetDatum(part_id(tuple, desc, people[i]));
 		kept_plan_execute(&active, arguments, NULL, 1);
 		if (SPI_processed > 0 && !DatumGetBool(spi_first_value(2, &isnull)))
 			ereport(ERROR,
@@ -463,15 +454,15 @@ delegation_judge(PG_FUNCTION_ARGS)
 				 errhint("changemgmt.delegate_approval() makes another.")));
 	if (was_open && !is_open)
 	{
-		require_own(id_of(new, desc, "from_person_id"), "revoke a delegation of");
+		require_own(part_id(new, desc, "from_person_id"), "revoke a delegation of");
 		if (!part_time_is_now(revoked_at) ||
-			id_of(new, desc, "revoked_by_id") != actor_person_required())
+			part_id(new, desc, "revoked_by_id") != actor_person_required())
 			ereport(ERROR,
 					(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
 					 errmsg("who revoked a delegation, and when, is not written by hand"),
 					 errhint("A trigger of the site changed it; give it a name that sorts before zzzz_stamp.")));
 	}
-	else if (was_open && id_of(new, desc, "revoked_by_id") != 0)
+	else if (was_open && part_id(new, desc, "revoked_by_id") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
 				 errmsg("nobody has revoked this delegation")));

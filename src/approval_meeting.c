@@ -432,6 +432,34 @@ hold_meeting(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, isnull)));
 }
 
+/*
+ * The end of a meeting with a text, nothing where it has ended so already with
+ * this text or without one.
+ */
+static void
+meeting_end(FunctionCallInfo fcinfo, KeptPlan *end, bool cancelled,
+			const char *what)
+{
+	Meeting		meeting;
+	char	   *text = argument_text(fcinfo, 1);
+	Datum		arguments[2];
+	char		nulls[2] = {' ', text == NULL ? 'n' : ' '};
+
+	SPI_connect();
+	argument_meeting(fcinfo, &meeting);
+	if (!(cancelled ? meeting.status == MEETING_CANCELLED : meeting.is_closed) ||
+		(text != NULL &&
+		 !text_same(text, cancelled ? meeting.status_reason : meeting.minutes)))
+	{
+		meeting_require_open(&meeting);
+		arguments[0] = Int64GetDatum(meeting.id);
+		arguments[1] = PG_GETARG_DATUM(1);
+		kept_plan_execute(end, arguments, nulls, 0);
+		kept_plan_require_row(end, what);
+	}
+	SPI_finish();
+}
+
 /* close_meeting(meeting_id, minutes): its minutes stay as they are */
 Datum
 close_meeting(PG_FUNCTION_ARGS)
@@ -441,24 +469,8 @@ close_meeting(PG_FUNCTION_ARGS)
 		" minutes = COALESCE($2, minutes) WHERE id OPERATOR(pg_catalog.=) $1",
 		2, {INT8OID, TEXTOID}, NULL
 	};
-	Meeting		meeting;
-	char	   *minutes = argument_text(fcinfo, 1);
-	Datum		arguments[2];
-	char		nulls[2] = {' ', ' '};
 
-	SPI_connect();
-	argument_meeting(fcinfo, &meeting);
-	if (!meeting.is_closed ||
-		(minutes != NULL && !text_same(minutes, meeting.minutes)))
-	{
-		meeting_require_open(&meeting);
-		arguments[0] = Int64GetDatum(meeting.id);
-		arguments[1] = PG_GETARG_DATUM(1);
-		nulls[1] = minutes == NULL ? 'n' : ' ';
-		kept_plan_execute(&close, arguments, nulls, 0);
-		kept_plan_require_row(&close, "the end of the meeting");
-	}
-	SPI_finish();
+	meeting_end(fcinfo, &close, false, "the end of the meeting");
 	PG_RETURN_VOID();
 }
 
@@ -471,24 +483,8 @@ cancel_meeting(PG_FUNCTION_ARGS)
 		" WHERE id OPERATOR(pg_catalog.=) $1",
 		2, {INT8OID, TEXTOID}, NULL
 	};
-	Meeting		meeting;
-	char	   *reason = argument_text(fcinfo, 1);
-	Datum		arguments[2];
-	char		nulls[2] = {' ', ' '};
 
-	SPI_connect();
-	argument_meeting(fcinfo, &meeting);
-	if (meeting.status != MEETING_CANCELLED ||
-		(reason != NULL && !text_same(reason, meeting.status_reason)))
-	{
-		meeting_require_open(&meeting);
-		arguments[0] = Int64GetDatum(meeting.id);
-		arguments[1] = PG_GETARG_DATUM(1);
-		nulls[1] = reason == NULL ? 'n' : ' ';
-		kept_plan_execute(&cancel, arguments, nulls, 0);
-		kept_plan_require_row(&cancel, "the cancellation");
-	}
-	SPI_finish();
+	meeting_end(fcinfo, &cancel, true, "the cancellation");
 	PG_RETURN_VOID();
 }
 

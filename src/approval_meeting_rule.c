@@ -332,15 +332,6 @@ stamp_add(Stamps *stamps, TupleDesc desc, const char *column, Datum value,
 	stamps->nulls[stamps->count++] = isnull;
 }
 
-static int64
-id_of(HeapTuple tuple, TupleDesc desc, const char *column)
-{
-	bool		isnull;
-	Datum		value = part_value(tuple, desc, column, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(value);
-}
-
 static bool
 is_null(HeapTuple tuple, TupleDesc desc, const char *column)
 {
@@ -430,9 +421,9 @@ stamp_minute(Stamps *stamps, const Meeting *meeting, HeapTuple old,
 		stamp_add(stamps, desc, "recorded_at",
 				  TimestampTzGetDatum(GetCurrentTimestamp()), false);
 	}
-	if (id_of(new, desc, "change_id") == 0)
+	if (part_id(new, desc, "change_id") == 0)
 		return;
-	decision = meeting_decision(meeting, id_of(new, desc, "change_id"), &votes,
+	decision = meeting_decision(meeting, part_id(new, desc, "change_id"), &votes,
 								&undone);
 	if (old && part_same(old, new, desc, decided))
 	{
@@ -466,7 +457,7 @@ stamp_minute(Stamps *stamps, const Meeting *meeting, HeapTuple old,
 				 errdetail("votes: %s; so far that is %s",
 						   votes ? votes : "none", decision),
 				 errhint("Members vote with changemgmt.approve(" INT64_FORMAT "), reject or defer; leave the decision out, and the votes say it.",
-						 id_of(new, desc, "change_id"))));
+						 part_id(new, desc, "change_id"))));
 	stamp_add(stamps, desc, "decision", CStringGetTextDatum(decision), false);
 	stamp_add(stamps, desc, "votes", votes ? CStringGetTextDatum(votes) : 0,
 			  votes == NULL);
@@ -500,15 +491,15 @@ meeting_stamp(PG_FUNCTION_ARGS)
 			refuse(ERRCODE_MC_APPEND_ONLY, "a meeting that was held or cancelled stays on record",
 				   "Only what is planned can be taken away.");
 	}
-	else if (id_of(new, desc, "meeting_id") != 0)
+	else if (part_id(new, desc, "meeting_id") != 0)
 	{
-		meeting_find(&meeting, id_of(new, desc, "meeting_id"));
+		meeting_find(&meeting, part_id(new, desc, "meeting_id"));
 		if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 			 /* nothing is written */ ;
 		else if (table == TABLE_ATTENDANCE && old == NULL)
 		{
 			char	   *seat = board_seat(meeting.board_id,
-										  id_of(new, desc, "person_id"));
+										  part_id(new, desc, "person_id"));
 
 			stamp_add(&stamps, desc, "seat", seat ? CStringGetTextDatum(seat) : 0,
 					  seat == NULL);
@@ -567,7 +558,7 @@ judge_new_meeting(HeapTuple new, TupleDesc desc)
 	if (is_blank(text_of(new, desc, "reason")))
 		refuse(ERRCODE_MC_REQUIREMENTS_UNMET, "an emergency meeting says why it is called",
 			   "changemgmt.call_emergency_meeting(board, reason).");
-	require_seat(id_of(new, desc, "board_id"), 0, false);
+	require_seat(part_id(new, desc, "board_id"), 0, false);
 }
 
 static void
@@ -637,7 +628,7 @@ judge_meeting(HeapTuple old, HeapTuple new, TupleDesc desc)
 			   "Give it a time to come.");
 	/* planning and cancelling is a manager's duty, not a member's */
 	if (is_held || part_same(old, new, desc, status))
-		require_seat(id_of(new, desc, "board_id"), id_of(new, desc, "id"), false);
+		require_seat(part_id(new, desc, "board_id"), part_id(new, desc, "id"), false);
 }
 
 static void
@@ -652,7 +643,7 @@ judge_entry(MeetingTable table, HeapTuple old, HeapTuple new, TupleDesc desc)
 	HeapTuple	row = new ? new : old;
 	Meeting		meeting;
 
-	meeting_find(&meeting, id_of(row, desc, "meeting_id"));
+	meeting_find(&meeting, part_id(row, desc, "meeting_id"));
 	if (old && new && !part_same(old, new, desc, place))
 		refuse(ERRCODE_MC_SEALED_CONTENT, "what belongs to one meeting does not move to another",
 			   "Add it to the other meeting.");
@@ -670,7 +661,7 @@ judge_entry(MeetingTable table, HeapTuple old, HeapTuple new, TupleDesc desc)
 	{
 		char	   *seat = new ? text_of(new, desc, "seat") : NULL;
 		char	   *held = new ? board_seat(meeting.board_id,
-											id_of(new, desc, "person_id")) : NULL;
+											part_id(new, desc, "person_id")) : NULL;
 
 		if (old && new ? !part_same(old, new, desc, attendance) :
 			new && (seat == NULL ? held != NULL :
@@ -684,7 +675,7 @@ judge_entry(MeetingTable table, HeapTuple old, HeapTuple new, TupleDesc desc)
 			   "Add the other change.");
 	if (table == TABLE_AGENDA)
 	{
-		if (id_of(new, desc, "added_by_id") != actor_person() ||
+		if (part_id(new, desc, "added_by_id") != actor_person() ||
 			!part_time_is_now(time_of(new, desc, "added_at")))
 			refuse(ERRCODE_MC_SEALED_CONTENT, "who placed a change on an agenda, and when, is filled in",
 				   "A trigger of the site changed it: give it a name that sorts before zzz_meeting.");
@@ -695,7 +686,7 @@ judge_entry(MeetingTable table, HeapTuple old, HeapTuple new, TupleDesc desc)
 			   "changemgmt.record_minute(meeting_id, change_id, discussion).");
 	if (old && part_same(old, new, desc, said) ?
 		!part_same(old, new, desc, who) :
-		id_of(new, desc, "recorded_by_id") != actor_person() ||
+		part_id(new, desc, "recorded_by_id") != actor_person() ||
 		!part_time_is_now(time_of(new, desc, "recorded_at")))
 		refuse(ERRCODE_MC_SEALED_CONTENT, "who recorded a minute, and when, is filled in",
 			   "Leave it out.");
@@ -705,7 +696,7 @@ judge_entry(MeetingTable table, HeapTuple old, HeapTuple new, TupleDesc desc)
 		char	   *votes;
 		bool		undone;
 		const char *decision = meeting_decision(&meeting,
-												id_of(new, desc, "change_id"),
+												part_id(new, desc, "change_id"),
 												&votes, &undone);
 
 		if (!part_is(new, desc, "decision", decision))

@@ -90,6 +90,15 @@ part_value(HeapTuple tuple, TupleDesc desc, const char *column, bool *isnull)
 }
 
 int64
+part_id(HeapTuple tuple, TupleDesc desc, const char *column)
+{
+	bool		isnull;
+	Datum		value = part_value(tuple, desc, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+int64
 part_change_id(HeapTuple tuple, TupleDesc desc)
 {
 	bool		isnull;

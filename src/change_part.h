@@ -41,6 +41,8 @@ typedef struct PartEdit
 extern PartTable part_table(Relation rel);
 extern Datum part_value(HeapTuple tuple, TupleDesc desc, const char *column,
 						bool *isnull);
+/* 0 for null */
+extern int64 part_id(HeapTuple tuple, TupleDesc desc, const char *column);
 extern int64 part_change_id(HeapTuple tuple, TupleDesc desc);
 extern bool part_equal(HeapTuple a, HeapTuple b, TupleDesc desc,
 					   const char *column);
