@@ -373,10 +373,10 @@ suspect_changes(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n && limit > 0; i += NEAR_BATCH)
 	{
 		int			batch = Min(NEAR_BATCH, n - i);
+		double		least = n_suspects == limit ? suspects[limit - 1].score : 0;
 
 		CHECK_FOR_INTERRUPTS();
-		if (n_suspects == limit &&
-			found[i].score < suspects[n_suspects - 1].score)
+		if (found[i].score < least)
 			break;
 		candidates_place(found + i, batch, incident.items);
 		for (int j = i; j < i + batch; j++)
@@ -388,7 +388,7 @@ suspect_changes(PG_FUNCTION_ARGS)
 				continue;
 			candidate_score(c, &incident);
 			/* what cannot be among them is not looked at any closer */
-			if (n_suspects >= limit && c->score < suspects[limit - 1].score)
+			if (c->score < least)
 				continue;
 			if (!candidate_is_shown(c))
 				continue;

@@ -128,6 +128,22 @@ SELECT cmp_ok((SELECT count(*) FROM again WHERE title = 'more'), '>', 200::bigin
 SELECT results_eq($$SELECT n, change_id, score, reason FROM again WHERE title <> 'more' ORDER BY n, place$$,
 	$$SELECT n, change_id, score, reason FROM ranked ORDER BY n, place$$, 'those before keep their scores and their order');
 
+SELECT is_empty($$SELECT p.n, l FROM planted AS p, generate_series(1, 10) AS l WHERE ARRAY(SELECT a.change_id FROM again AS a WHERE a.n = p.n AND place <= l ORDER BY place)
+	<> ARRAY(SELECT s.change_id FROM changemgmt.suspect_changes(p.reference, l) AS s)$$, 'whatever the limit, the best are the best');
+-- a thousand at once, of all ages and risks, in the order of their ids and against it
+INSERT INTO changemgmt.incident (reference, began_at) VALUES ('CROWD', '2025-06-08 12:00');
+SELECT changemgmt.add_incident_item('CROWD', 'i1') \g /dev/null
+INSERT INTO past (id, title, category, risk_level, actual_start, actual_end, items)
+	SELECT 400000 + k, 'crowd', 'release', pg_temp.one_of('{low,medium,high,critical}', 'kr' || k), e.t - interval '30 minutes', e.t,
+		ARRAY['i' || 1 + floor(pg_temp.chance('ki' || k) * 30)::int]
+	FROM generate_series(1, 1000) AS k, LATERAL (SELECT timestamptz '2025-06-08 12:00' - pg_temp.chance('kt' || k) * interval '12 hours') AS e (t);
+SELECT pg_temp.load_past() \gexec
+CREATE TEMP TABLE crowd AS SELECT * FROM changemgmt.suspect_changes('CROWD', 2000) WITH ORDINALITY AS
+	s (change_id, number, title, score, reason, time_score, distance_score, risk_score, kind_score, is_confirmed, place);
+SELECT is((SELECT count(*) FROM crowd), 1000::bigint, 'all of a thousand');
+SELECT is_empty($$SELECT l FROM generate_series(1, 300, 13) AS l WHERE ARRAY(SELECT change_id FROM crowd WHERE place <= l ORDER BY place)
+	<> ARRAY(SELECT s.change_id FROM changemgmt.suspect_changes('CROWD', l) AS s)$$, 'and the best of them, though not all are looked at');
+
 -- One by one
 
 SELECT changemgmt.add_ci('disk', kind => 'storage'), changemgmt.add_ci('db', kind => 'database', depends_on => '{disk}'),
