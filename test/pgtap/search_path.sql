@@ -178,6 +178,10 @@ BEGIN
 	PERFORM changemgmt.fail(c, 'left', 'to be mended');
 	PERFORM changemgmt.confirm_stability(c);
 	PERFORM changemgmt.close(c);
+	PERFORM changemgmt.add_incident_item('INC2', 'web');
+	PERFORM changemgmt.suspect_changes('INC2');
+	PERFORM changemgmt.suspect_changes(changemgmt.incident_id('INC2')::text);
+	PERFORM changemgmt.changes_near('web');
 	PERFORM changemgmt.confirm_cause('INC1', c);
 	PERFORM changemgmt.record_unauthorized('l', 'audit',
 		pg_catalog.timestamptz '2020-01-01', pg_catalog.timestamptz '2020-01-02');
