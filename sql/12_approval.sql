@@ -306,7 +306,7 @@ COMMENT ON TABLE changemgmt.approval_policy IS
 COMMENT ON COLUMN changemgmt.approval_policy.id IS 'Key; subject_id of its chain in the ledger.';
 COMMENT ON COLUMN changemgmt.approval_policy.name IS 'What it is called in messages.';
 COMMENT ON COLUMN changemgmt.approval_policy.model IS 'Key of the model whose changes it is for.';
-COMMENT ON COLUMN changemgmt.approval_policy.type IS 'standard, normal or major';
+COMMENT ON COLUMN changemgmt.approval_policy.type IS 'Type of the changes that it is for; on those that begin in progress or later nobody votes.';
 COMMENT ON COLUMN changemgmt.approval_policy.risk_level IS 'This risk level or above; an unknown risk counts as the highest.';
 COMMENT ON COLUMN changemgmt.approval_policy.environment IS 'That of the change or of one of its items.';
 COMMENT ON COLUMN changemgmt.approval_policy.ci_tier IS 'One of the items is of this tier or a more critical (lower) one; an unknown tier counts as 1, as does a change without items.';
@@ -415,7 +415,7 @@ CREATE FUNCTION changemgmt.approval_policy_of(
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 2
 	AS 'MODULE_PATHNAME', 'approval_policy_of';
 COMMENT ON FUNCTION changemgmt.approval_policy_of(bigint) IS
-	'The approval policies that match a change, the strictest first: that one holds. approvals is how many it asks for at the least, asks is whom in words, conditions why it matches. Errors: MC008 for an unknown change.';
+	'The approval policies that match a change, the strictest first: that one holds. approvals is how many people have to approve at the least, asks is whom in words, conditions why it matches. Errors: MC008 for an unknown change.';
 CREATE FUNCTION changemgmt.approval_levels(
 	change_id bigint,
 	OUT level integer, OUT rule text, OUT board text, OUT asks text,

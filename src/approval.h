@@ -16,7 +16,7 @@ typedef struct ApprovalPolicy
 	char	   *name;			/* NULL: the model's own */
 	char	   *conditions;		/* in words */
 	List	   *levels;			/* ApprovalLevel, in order */
-	int64		asks;			/* approvals at the least, now */
+	int64		asks;			/* people at the least, now */
 } ApprovalPolicy;
 
 /*

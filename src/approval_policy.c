@@ -5,7 +5,7 @@
  *
  * A model has an approval of its own; a site adds policies as rows, each with
  * the conditions under which it holds.  Of all that match a change the
- * strictest holds: the one that asks for the most approvals, then the one with
+ * strictest holds: the one that needs the most people, then the one with
  * the most levels, then a site's before the model's, then the first by name.
  * Nothing of it is stored with the change.
  *

@@ -432,20 +432,54 @@ level_count(LevelTally *t, const ApprovalLevel *level, const List *voters,
 	t->decision = level_decision(t);
 }
 
-/* The approvals that a policy asks for at the least, whoever votes how. */
+static int
+person_compare(const void *a, const void *b)
+{
+	int64		one = *(const int64 *) a;
+	int64		other = *(const int64 *) b;
+
+	return one < other ? -1 : one > other;
+}
+
+/*
+ * How many people have to approve at the least for a policy, whoever votes
+ * how.  Whoever approves at one level does so at each other that asks the
+ * person, too, so a level adds as many people as it needs less those.
+ */
 static int64
 policy_asks(const ApprovalPolicy *policy, const List *voters)
 {
+	/* whom the levels before ask, in order of their ids */
+	int64	   *asked = palloc(Max(1, list_length(voters) *
+								   list_length(policy->levels)) * sizeof(int64));
+	int			before = 0;
 	int64		asks = 0;
 	ListCell   *lc;
+	ListCell   *lv;
 
 	foreach(lc, policy->levels)
 	{
-		LevelTally	t;
+		const ApprovalLevel *level = lfirst(lc);
+		int			count = before;
+		int64		again = 0;
+		int64		needs;
 
-		level_count(&t, lfirst(lc), voters, 0);
-		asks += Max(1, level_needs(t.level, t.eligible));
+		foreach(lv, voters)
+		{
+			const Voter *voter = lfirst(lv);
+
+			if (voter->kept_apart || !level_asks(level, voter))
+				continue;
+			again += bsearch(&voter->person, asked, before, sizeof(int64),
+							 person_compare) != NULL;
+			asked[count++] = voter->person;
+		}
+		needs = Max(1, level_needs(level, count - before));
+		asks += needs - Min(needs, Min(again, asks));
+		before = count;
+		qsort(asked, before, sizeof(int64), person_compare);
 	}
+	pfree(asked);
 	return asks;
 }
 
