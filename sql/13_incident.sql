@@ -106,13 +106,15 @@ BEGIN ATOMIC
 	SELECT incident_id.incident
 	WHERE incident_id.incident <> ''
 	  AND NOT EXISTS (SELECT FROM changemgmt.incident AS i
-					  WHERE i.id::text = incident_id.incident)
+					  WHERE i.id = CASE WHEN incident_id.incident ~ '^[1-9][0-9]{0,17}$'
+									THEN incident_id.incident::bigint END)
 	ON CONFLICT (reference) DO NOTHING;
 	SELECT coalesce(
 		(SELECT i.id FROM changemgmt.incident AS i
 		 WHERE i.reference = incident_id.incident),
 		(SELECT i.id FROM changemgmt.incident AS i
-		 WHERE i.id::text = incident_id.incident));
+		 WHERE i.id = CASE WHEN incident_id.incident ~ '^[1-9][0-9]{0,17}$'
+					   THEN incident_id.incident::bigint END));
 END;
 COMMENT ON FUNCTION changemgmt.incident_id(text) IS
 	'The id of an incident by its id or reference; one that nobody has recorded yet is created as a stub. Null for an empty text.';

@@ -167,7 +167,7 @@ BEGIN
 	PERFORM set_config('changemgmt.actor', 'dan', true);
 	PERFORM changemgmt.approve(c);
 	PERFORM set_config('changemgmt.actor', 'ann', true);
-	PERFORM changemgmt.schedule(c);
+	PERFORM changemgmt.schedule(c, pg_catalog.now(), (SELECT changemgmt.add_business_days(pg_catalog.now(), 30)));
 	PERFORM changemgmt.reschedule(c, pg_catalog.now());
 	PERFORM changemgmt.start(c);
 	PERFORM changemgmt.abort(c, 'nothing was done');
