@@ -392,6 +392,9 @@ changes_near(PG_FUNCTION_ARGS)
 	items = near_items(&ci, 1, depth);
 	/* a week more: what is older may have been rolled back since */
 	found = candidates_find(from, at, &n);
+	qsort(found, n, sizeof(Candidate), candidate_by_time);
+	while (n > 0 && at - found[n - 1].touched > within)
+		n--;
 	for (int i = 0; i < n; i += NEAR_BATCH)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -404,8 +407,6 @@ changes_near(PG_FUNCTION_ARGS)
 		Datum		values[NEAR_COLUMNS];
 		bool		isnull[NEAR_COLUMNS] = {false};
 
-		if (at - c->touched > within)
-			break;
 		if (c->item == NULL || candidate_distance(c) > depth ||
 			!candidate_is_shown(c))
 			continue;

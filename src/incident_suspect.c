@@ -77,12 +77,10 @@ incident_read(Incident *incident, FunctionCallInfo fcinfo)
 	kept_plan_read(&by_reference, &argument, NULL, 1);
 	if (SPI_processed == 0)
 	{
-		char	   *end;
-		int64		id;
+		int64		id = strtoll(name, NULL, 10);
 
-		errno = 0;
-		id = strtoi64(name, &end, 10);
-		if (*name != '\0' && *end == '\0' && errno == 0)
+		/* as it is written, and no other way */
+		if (strcmp(name, psprintf(INT64_FORMAT, id)) == 0)
 		{
 			argument = Int64GetDatum(id);
 			kept_plan_read(&by_id, &argument, NULL, 1);

@@ -230,6 +230,7 @@ SELECT is(pg_temp.refusal(sql), expected, sql) FROM (VALUES
 	('SELECT changemgmt.suspect_changes('''')', 'MC008 incident "" does not exist'),
 	('SELECT changemgmt.suspect_changes(NULL)', 'MC008 incident "" does not exist'),
 	('SELECT changemgmt.suspect_changes(''99999999999999999999'')', 'MC008 incident "99999999999999999999" does not exist'),
+	('SELECT changemgmt.suspect_changes('' 1'')', 'MC008 incident " 1" does not exist'),
 	('SELECT changemgmt.suspect_changes(''INC-1'', -1)', 'MC008 limit -1 is negative'),
 	('SELECT changemgmt.add_incident_item(''INC-1'', ''none'')', 'MC008 configuration item "none" does not exist'),
 	('SELECT changemgmt.add_incident_item(''INC-1'', NULL)', 'MC008 configuration item "" does not exist'),
