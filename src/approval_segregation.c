@@ -209,7 +209,7 @@ static const Requirement segregation_requirements[] = {
 		"Who answers for the plan edits it, as a person known here: changemgmt.edit_change(%lld, ...).",
 	check_writers_known, V(SUBMIT) | V(APPROVE), ERRCODE_MC_SEGREGATION_OF_DUTIES},
 	{"segregation", "Duties that the model keeps apart are different people's.",
-		"Somebody else takes the step.",
+		"Somebody else takes the step; where it is about the plan, changemgmt.revise(%lld) lets others write and approve it.",
 	check_segregation, V(SUBMIT) | V(APPROVE) | V(START) | V(PASS), ERRCODE_MC_SEGREGATION_OF_DUTIES},
 };
 

@@ -423,13 +423,13 @@ SELECT changemgmt.publish_model('apart', '{"base": "lean_normal",
 SELECT pg_temp.awaiting('apart', 'apart') AS apart \gset
 SELECT is(pg_temp.as('m1', 'approve(%s)', :'apart'), 'approved', 'm1 approves');
 SELECT is(pg_temp.refusal_to('m1', format('SELECT changemgmt.start(%s)', :apart)),
-	format('MC004 | %s: start is refused: m1 is both approver and implementer | segregation: m1 is both approver and implementer | Somebody else takes the step.', changemgmt.change_number(:apart)),
+	format('MC004 | %1$s: start is refused: m1 is both approver and implementer | segregation: m1 is both approver and implementer | Somebody else takes the step; where it is about the plan, changemgmt.revise(%2$s) lets others write and approve it.', changemgmt.change_number(:apart), :apart),
 	'and so does not implement');
 SELECT is(substr(pg_temp.refusal_to('m1', format($$UPDATE changemgmt.change SET status = 'in_progress' WHERE id = %s$$, :apart)), 1, 5), 'MC004', 'by no door');
 SELECT is(pg_temp.as('worker', 'start(%s)', :'apart'), 'in_progress', 'worker does');
 SELECT is(pg_temp.as('worker', 'complete(%s)', :'apart'), 'verifying', 'to the end');
 SELECT is(pg_temp.refusal_to('worker', format('SELECT changemgmt.pass(%s, ''I saw it'')', :apart)),
-	format('MC004 | %s: pass is refused: worker is both implementer and verifier | segregation: worker is both implementer and verifier | Somebody else takes the step.', changemgmt.change_number(:apart)),
+	format('MC004 | %1$s: pass is refused: worker is both implementer and verifier | segregation: worker is both implementer and verifier | Somebody else takes the step; where it is about the plan, changemgmt.revise(%2$s) lets others write and approve it.', changemgmt.change_number(:apart), :apart),
 	'and so does not verify');
 SELECT is(pg_temp.as('m1', 'pass(%s, %L)', :'apart', 'I saw it'), 'MC004', 'nor does the approver');
 SELECT is(pg_temp.as('nobody', 'pass(%s, %L)', :'apart', 'I saw it'), 'MC004', 'nor who is not known');

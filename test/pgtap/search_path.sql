@@ -91,14 +91,14 @@ BEGIN
 		user_impact => 'none', risk_level => 'low', rollback_trigger => 't',
 		rollback_plan => 'p', rollback_minutes => 1, verification_plan => 'v',
 		planned_start => pg_catalog.now(),
-		planned_end => pg_catalog.timestamptz '2100-01-01', cost_planned => 3);
+		planned_end => pg_catalog.timestamptz_pl_interval(pg_catalog.now(), '30 days'), cost_planned => 3);
 	PERFORM changemgmt.create_change('a', model => 'lean_normal',
 		owner => 'ann', team => 'dba', items => '{db}', source => 's',
 		source_key => 'k', description => 'd', justification => 'j',
 		user_impact => 'none', risk_level => 'low', rollback_trigger => 't',
 		rollback_plan => 'p', rollback_minutes => 1, verification_plan => 'v',
 		planned_start => pg_catalog.now(),
-		planned_end => pg_catalog.timestamptz '2100-01-01', cost_planned => 3);
+		planned_end => pg_catalog.timestamptz_pl_interval(pg_catalog.now(), '30 days'), cost_planned => 3);
 	PERFORM changemgmt.triage(c, priority => 'high');
 	PERFORM changemgmt.edit_change(c, '{"attributes": {"a": {"b": 1}}}');
 	PERFORM changemgmt.add_item(c, 'web', version_after => '2');
@@ -141,7 +141,7 @@ BEGIN
 		justification => 'j', user_impact => 'none', risk_level => 'low',
 		rollback_trigger => 't', rollback_plan => 'p', rollback_minutes => 1,
 		verification_plan => 'v', planned_start => pg_catalog.now(),
-		planned_end => pg_catalog.timestamptz '2100-01-01');
+		planned_end => pg_catalog.timestamptz_pl_interval(pg_catalog.now(), '30 days'));
 	PERFORM changemgmt.plan(c);
 	PERFORM set_config('changemgmt.actor', 'cyd', true);
 	PERFORM changemgmt.waive(c, 'notice', 'now');
