@@ -92,17 +92,15 @@ SELECT regexp_replace(changemgmt.change_header(:id), 'approved .* UTC', 'approve
 SELECT status FROM changemgmt.declare_emergency('Failover', NULL, NULL, NULL);
 SELECT status FROM changemgmt.declare_emergency('Failover', 'INC1', 'regress_bob', 'panic');
 
--- history, brought by somebody who may insert, but does not own the table
+-- history, brought by somebody who may insert, but does not own the table (psql
+-- 15.18 runs the rows that follow a refused COPY as SQL, so there are none)
 CREATE ROLE regress_change_app;
 GRANT USAGE ON SCHEMA changemgmt TO regress_change_app;
 GRANT SELECT, INSERT ON changemgmt.change TO regress_change_app;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA changemgmt TO regress_change_app;
 SET LOCAL ROLE regress_change_app;
-COPY changemgmt.change (id, title, status) FROM stdin;
-770500	Old	closed
-\.
+\copy changemgmt.change (id, title, status) FROM /dev/null
 RESET ROLE;
-SELECT count(*) FROM changemgmt.change WHERE id = 770500;
 
 ROLLBACK;
 \set ON_ERROR_ROLLBACK off

@@ -57,14 +57,13 @@ DROP TABLE pg_temp.ledger;
 SET search_path = public;
 DROP FUNCTION smuggle();
 
--- somebody who may INSERT, but does not own
+-- somebody who may INSERT, but does not own (psql 15.18 runs the rows that follow
+-- a COPY that row-level security refuses as SQL, so there are none)
 CREATE ROLE regress_ledger_app;
 GRANT USAGE ON SCHEMA changemgmt TO regress_ledger_app;
 GRANT SELECT, INSERT ON changemgmt.ledger, changemgmt.team TO regress_ledger_app;
 SET ROLE regress_ledger_app;
-COPY changemgmt.ledger FROM stdin;
-change	9000000010	1	create	\N	draft	{"id": [null, 9000000001], "title": [null, "Zürich \\"x\\""]}	anna	app	web	192.0.2.7	psql	2026-01-02T03:04:05.678901+00:00	\N	\\x7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed	\\x0000000000000000000000000000000000000000000000000000000000000000	\\x617931c0a99385d8c20a91c44ca9d1047889c8ca4c1dd52b521ee1e0b7510cb3
-\.
+\copy changemgmt.ledger FROM /dev/null
 COPY changemgmt.team (name) FROM stdin;
 history
 \.
