@@ -620,7 +620,8 @@ BEGIN
 EXCEPTION
 	WHEN SQLSTATE 'ZZ001' THEN RETURN 'ok';
 	WHEN insufficient_privilege THEN RETURN '-';
-	WHEN OTHERS THEN RETURN sqlstate;
+	-- 15.18 finds a function of an internal argument, and then has no value for it
+	WHEN OTHERS THEN RETURN CASE WHEN sqlerrm = 'cannot accept a value of type internal' THEN '42883' ELSE sqlstate END;
 END $$;
 -- A statement about the changes prepared, and those of who tries it.
 CREATE FUNCTION pg_temp.filled(statement text, who text) RETURNS text LANGUAGE plpgsql AS $$
