@@ -351,19 +351,22 @@ conflicts_of_people(const ConflictQuery *query, List *found)
 		"  COALESCE(scheduled_at, actual_start) AS since"
 		"  FROM changemgmt.change"
 		"  WHERE id OPERATOR(pg_catalog.=) b.change_id"
-		"  AND (owner_id OPERATOR(pg_catalog.=) $4"
-		"   OR implementer_id OPERATOR(pg_catalog.=) $5) OFFSET 0) AS c",
-		5, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID}, NULL
+		"  AND (owner_id OPERATOR(pg_catalog.=) ANY ($4)"
+		"   OR implementer_id OPERATOR(pg_catalog.=) ANY ($5)) OFFSET 0) AS c",
+		5, {TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8ARRAYOID, INT8ARRAYOID}, NULL
 	};
 	Datum		arguments[5];
+	Datum		person;
 
 	if (query->owner_id == 0 && query->implementer_id == 0)
 		return found;
 	arguments[0] = TimestampTzGetDatum(query->period.from);
 	arguments[1] = TimestampTzGetDatum(query->period.to);
 	arguments[2] = Int64GetDatum(query->change_id);
-	arguments[3] = Int64GetDatum(query->owner_id);
-	arguments[4] = Int64GetDatum(query->implementer_id);
+	person = Int64GetDatum(query->owner_id);
+	arguments[3] = int64_array(&person, query->owner_id != 0);
+	person = Int64GetDatum(query->implementer_id);
+	arguments[4] = int64_array(&person, query->implementer_id != 0);
 	run(&booked, arguments, query->as_query);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
