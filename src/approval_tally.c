@@ -442,12 +442,12 @@ person_compare(const void *a, const void *b)
 }
 
 /*
- * How many people have to approve at the least for a policy, whoever votes
- * how.  Whoever approves at one level does so at each other that asks the
- * person, too, so a level adds as many people as it needs less those.
+ * How many people have to approve at the least for a policy, of those who
+ * have not abstained.  Whoever approves at one level does so at each other that
+ * asks the person, too, so a level adds as many people as it needs less those.
  */
 static int64
-policy_asks(const ApprovalPolicy *policy, const List *voters)
+policy_asks(const ApprovalPolicy *policy, const List *voters, int64 left_out)
 {
 	/* whom the levels before ask, in order of their ids */
 	int64	   *asked = palloc(Max(1, list_length(voters) *
@@ -468,7 +468,8 @@ policy_asks(const ApprovalPolicy *policy, const List *voters)
 		{
 			const Voter *voter = lfirst(lv);
 
-			if (voter->kept_apart || !level_asks(level, voter))
+			if (voter->kept_apart || !level_asks(level, voter) ||
+				(voter->vote == ABSTENTION && voter->person != left_out))
 				continue;
 			again += bsearch(&voter->person, asked, before, sizeof(int64),
 							 person_compare) != NULL;
@@ -501,7 +502,7 @@ tally_count(Tally *tally, const ChangeModel *model, const ChangeRow *row,
 	{
 		ApprovalPolicy *policy = lfirst(lc);
 
-		policy->asks = policy_asks(policy, voters);
+		policy->asks = policy_asks(policy, voters, left_out);
 	}
 	tally->policy = approval_policy_strictest(tally->policies);
 	tally->count = list_length(tally->policy->levels);

@@ -407,6 +407,16 @@ SELECT changemgmt.add_board_member('steering', 's2'), changemgmt.add_board_membe
 SELECT is((SELECT missing FROM changemgmt.approval_levels(:strict)), '0 of 3 approvals of board steering (all), waiting for s1, s2, s3', 'grown again, it is');
 SELECT changemgmt.remove_approval_policy(name) FROM changemgmt.approval_policy \g /dev/null
 
+-- abstentions bring no percentage below what another policy that matches asks for
+SELECT changemgmt.set_approval_policy('share', '[{"rule": "percent", "board": "panel5", "percent": 60}]', model => 'of_two') \g /dev/null
+SELECT pg_temp.awaiting('of_two', '{}') AS thin \gset
+SELECT is((SELECT policy FROM changemgmt.approval_policy_of(:thin) WHERE holds), 'share', '60 % of five are 3, the model asks for 2');
+SELECT pg_temp.as(m, format('abstain(%s, ''away'')', :thin)) FROM unnest('{m1,m2,m3,m4}'::text[]) AS m \g /dev/null
+SELECT is((SELECT policy FROM changemgmt.approval_policy_of(:thin) WHERE holds), 'of_two', '60 % of one is 1: now the model asks for more');
+SELECT is(pg_temp.as('m5', format('approve(%s)', :thin)), 'awaiting_approval', 'so the one who is left does not decide alone');
+SELECT is(pg_temp.as('m4', format('approve(%s)', :thin)), 'approved', 'and two do');
+SELECT changemgmt.remove_approval_policy('share') \g /dev/null
+
 -- what is edited meanwhile
 SELECT changemgmt.set_approval_policy('security', '[{"rule": "seats", "board": "cab", "seats": ["security"]}]', touches_security => true),
 	changemgmt.set_approval_policy('risky', '[{"rule": "count", "board": "cab", "needed": 2}]', risk_level => 'high') \g /dev/null
