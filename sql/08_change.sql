@@ -486,7 +486,8 @@ CREATE TABLE changemgmt.change_link (
 	relation text NOT NULL
 		CHECK (relation IN ('parent', 'depends_on', 'caused', 'resolves',
 							'remediates', 'backs_out', 'commit', 'ticket',
-							'project', 'other')),
+							'project', 'other', 'promoted_from',
+							'follows_up')),
 	target_change_id bigint REFERENCES changemgmt.change,
 	target text,
 	occurred_at timestamptz,
@@ -497,7 +498,7 @@ CREATE TABLE changemgmt.change_link (
 	UNIQUE (change_id, relation, target)
 );
 COMMENT ON TABLE changemgmt.change_link IS 'What a change has to do with other changes, commits, tickets and projects.';
-COMMENT ON COLUMN changemgmt.change_link.relation IS 'This change has the target as parent, depends on it, caused, resolves, remediates or backs it out; or the target is a commit, ticket or project.';
+COMMENT ON COLUMN changemgmt.change_link.relation IS 'This change has the target as parent, depends on it, caused, resolves, remediates or backs it out, promotes it from an earlier environment or follows from its review; or the target is a commit, ticket or project.';
 COMMENT ON COLUMN changemgmt.change_link.target_change_id IS 'The other change.';
 COMMENT ON COLUMN changemgmt.change_link.target IS 'What else: a commit id, a ticket key, a project.';
 COMMENT ON COLUMN changemgmt.change_link.occurred_at IS 'When the commit was made: the first commit starts the lead time.';

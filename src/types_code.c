@@ -155,6 +155,8 @@ static const Code link_relation_codes[] = {
 	{"ticket", "Ticket", "A ticket in another system."},
 	{"project", "Project", "The project that it belongs to."},
 	{"other", "Other", "Related in another way."},
+	{"promoted_from", "Promoted From", "This change promotes what the target did in an earlier environment."},
+	{"follows_up", "Follows Up", "This change was created from the review of the target."},
 };
 
 static const Code emergency_threshold_codes[] = {

@@ -3,6 +3,13 @@
 -- The Makefile says what follows by itself.
 
 ALTER TABLE changemgmt.change ADD COLUMN confidential_until timestamptz;
+ALTER TABLE changemgmt.change_link
+	DROP CONSTRAINT change_link_relation_check,
+	ADD CONSTRAINT change_link_relation_check
+		CHECK (relation IN ('parent', 'depends_on', 'caused', 'resolves',
+							'remediates', 'backs_out', 'commit', 'ticket',
+							'project', 'other', 'promoted_from',
+							'follows_up'));
 ALTER TABLE changemgmt.approval_vote
 	ADD COLUMN voted_by_id bigint REFERENCES changemgmt.person;
 ALTER TABLE changemgmt.change_waiver

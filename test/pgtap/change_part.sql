@@ -1,7 +1,7 @@
 -- Parts of a change: what they raise, when they are frozen, who did what.
 
 BEGIN;
-SELECT plan(212);
+SELECT plan(214);
 
 -- who may set conditions is tested in lifecycle.sql
 ALTER TABLE changemgmt.change_task DISABLE TRIGGER condition_judge;
@@ -176,7 +176,7 @@ FROM unnest(ARRAY[
 SELECT isnt(pg_temp.refusal(format(sql, :one)), '', 'nothing twice: ' || sql)
 FROM unnest(ARRAY[$$SELECT changemgmt.add_item(%1$s, 'db1')$$, $$SELECT changemgmt.link_change(%1$s, 'ticket', target => 'T-1')$$]) AS sql;
 SELECT lives_ok(format('SELECT changemgmt.link_change(%s, %L, %s)', :one, r, :two), 'a link that is ' || r)
-FROM unnest('{parent,depends_on,caused,resolves,remediates,backs_out,other}'::text[]) AS r;
+FROM unnest('{parent,depends_on,caused,resolves,remediates,backs_out,promoted_from,follows_up,other}'::text[]) AS r;
 SELECT lives_ok(format('SELECT changemgmt.link_change(%s, %L, target => %L)', :one, r, 'x'), 'a link to a ' || r)
 FROM unnest('{commit,project}'::text[]) AS r;
 SELECT is((SELECT array_agg(position ORDER BY id) FROM changemgmt.change_task WHERE change_id = :two), NULL, 'no tasks');
