@@ -159,9 +159,10 @@ $victim->send("SET changemgmt.actor = 'otto'; BEGIN;"
 	  . " SELECT id FROM changemgmt.create_change('lost', template => 'quick') \\gset\n"
 	  . " SELECT changemgmt.advance(:id, 'in_progress') \\g /dev/null\n SELECT pg_backend_pid();");
 $victim->sync;
+my $log = length $s->log_text;
 kill 'KILL', ($victim->output =~ /^(\d+)$/m)[0];
 $victim->finish;
-$s->wait_for('SELECT true', 't');
+$s->wait_for_log(qr/ready to accept connections/, $log);
 is($s->sql("SELECT count(*) FROM changemgmt.change WHERE title = 'lost'"), '0', 'a transaction of a killed backend is gone');
 whole('a killed backend');
 
@@ -181,7 +182,7 @@ for my $ms (1, 5, 20, 50)
 		  . "UPDATE changemgmt.change SET description = 'half' WHERE title LIKE 'many %';\n\\echo cut :SQLSTATE\n"
 		  . "SET statement_timeout = 0;");
 }
-$one->sync;
+$one->reset_timeout;
 like($one->errors, qr/57014/, 'an UPDATE of many rows was cancelled');
 # a SET may be cancelled as well, and its error is not one of the UPDATE's
 my $cancelled = () = $one->output =~ /^cut 57014$/mg;
@@ -214,7 +215,7 @@ for my $us (map { $_ * 3 } 1 .. 60)
 		  . "SELECT changemgmt.advance(:id, 'in_progress') FROM pg_sleep($us / 100000.0) \\g /dev/null\n"
 		  . "SET statement_timeout = 0;");
 }
-$one->sync;
+$one->reset_timeout;
 $one->send("SELECT 'end: ' || status FROM changemgmt.advance(:id, 'in_progress');");
 $one->sync;
 like($one->output, qr/^end: in_progress$/m, 'the session goes on');

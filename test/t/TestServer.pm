@@ -286,6 +286,18 @@ sub wait_for
 	die "$self->{name}: waited in vain for '$wanted' of $sql: '$out' $err";
 }
 
+# Waits until the log says so, from a position on.
+sub wait_for_log
+{
+	my ($self, $pattern, $from) = @_;
+	for (1 .. 600)
+	{
+		return if $self->log_text($from) =~ $pattern;
+		select undef, undef, undef, 0.1;
+	}
+	die "$self->{name}: waited in vain for $pattern in the log\n";
+}
+
 # Waits until a standby or subscription of that application_name has all.
 sub wait_for_catchup
 {
@@ -458,6 +470,20 @@ sub sync
 		select undef, undef, undef, 0.05;
 	}
 	die "a session does not answer\n";
+}
+
+# Ends what statement_timeout was set to.  A RESET may be cut off as well.
+sub reset_timeout
+{
+	my ($self) = @_;
+	for my $try (1 .. 100)
+	{
+		$self->send("RESET statement_timeout;\nSELECT 'no timeout ' || $try FROM pg_settings"
+			  . " WHERE name = 'statement_timeout' AND setting = '0';");
+		$self->sync;
+		return if $self->output =~ /^no timeout $try$/m;
+	}
+	die "statement_timeout cannot be reset\n";
 }
 
 sub output { return TestServer::slurp($_[0]{out}) }
