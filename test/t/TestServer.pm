@@ -276,7 +276,7 @@ sub wait_for
 	my ($self, $sql, $wanted, %opt) = @_;
 	$wanted = 't' if !defined $wanted;
 	my ($rc, $out, $err);
-	for (1 .. 600)
+	for (1 .. 3000)
 	{
 		($rc, $out, $err) = $self->psql($sql, %opt);
 		chomp $out;
@@ -290,7 +290,7 @@ sub wait_for
 sub wait_for_log
 {
 	my ($self, $pattern, $from) = @_;
-	for (1 .. 600)
+	for (1 .. 3000)
 	{
 		return if $self->log_text($from) =~ $pattern;
 		select undef, undef, undef, 0.1;
@@ -462,7 +462,7 @@ sub sync
 	my ($self) = @_;
 	my $mark = 'done ' . ++$self->{marks};
 	$self->send("\\echo $mark");
-	for (1 .. 1200)
+	for (1 .. 6000)
 	{
 		return if TestServer::slurp($self->{out}) =~ /^\Q$mark\E$/m;
 		die "session ended:\n" . TestServer::slurp($self->{err})
