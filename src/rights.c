@@ -92,6 +92,19 @@ static const struct
 	{"change_failure_rate", ALL_DUTIES},
 	{"rate_sum", ALL_DUTIES},
 
+	/* how good a score is */
+	{"auc", ALL_DUTIES},
+	{"auc_accum", ALL_DUTIES},
+	{"auc_combine", ALL_DUTIES},
+	{"auc_deserial", ALL_DUTIES},
+	{"auc_final", ALL_DUTIES},
+	{"auc_serial", ALL_DUTIES},
+	{"brier", ALL_DUTIES},
+	{"brier_accum", ALL_DUTIES},
+	{"brier_accum_inv", ALL_DUTIES},
+	{"brier_combine", ALL_DUTIES},
+	{"brier_final", ALL_DUTIES},
+
 	/* the type recurrence */
 	{"recurrence_in", ALL_DUTIES},
 	{"recurrence_out", ALL_DUTIES},

@@ -59,6 +59,7 @@ INSERT INTO edge VALUES
 	('tstzrange', '''empty'''), ('tstzrange', '''(,)'''), ('tstzrange', '''[-infinity,infinity]'''), ('tstzrange', '''[294276-12-31 00:00+00,294276-12-31 23:59:59.999999+00]'''), ('tstzrange', '''[4714-11-24 00:00:00+00 BC,)'''),
 	('changemgmt.change', 'jsonb_populate_record(NULL::changemgmt.change, ''{"id": 1}'')'), ('record', 'ROW()'), ('record', 'ROW(NULL)'), ('record', 'ROW(repeat(''x'', 1000000), ROW(1, ROW(NULL)))'),
 	('regprocedure', '0'), ('regprocedure', '4294967295'), ('regprocedure', '''now()'''),
+	('bigint[]', '''{}'''), ('bigint[]', '''{0,0,0}'''), ('bigint[]', '''{NULL}'''), ('bigint[]', '''{9223372036854775807,-9223372036854775808,9223372036854775807}'''),
 	('bytea', ''''''), ('bytea[]', '''{}'''), ('bytea[]', '''{NULL}'''), ('bytea[]', '''{"",""}'''), ('bytea[]', 'array_fill(''\x00''::bytea, ARRAY[10000])');
 -- null is an edge of every type
 INSERT INTO edge SELECT DISTINCT type, 'NULL' FROM edge;

@@ -73,6 +73,12 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('rate_combine_inv', 'changemgmt.rate_combine_inv(''1/2'', ''1/2'')'),
 	('rate_sum', 'changemgmt.rate_sum(r) FROM (VALUES (''1/2''::changemgmt.rate)) AS v (r)'),
 	('change_failure_rate', 'changemgmt.change_failure_rate(true)'),
+	('auc', 'changemgmt.auc(1, true)'),
+	('brier', 'changemgmt.brier(1, true)'),
+	('brier_accum', 'changemgmt.brier_accum(''{0,0,0}'', 1, true)'),
+	('brier_accum_inv', 'changemgmt.brier_accum_inv(''{1,0,0}'', 1, true)'),
+	('brier_combine', 'changemgmt.brier_combine(''{0,0,0}'', ''{0,0,0}'')'),
+	('brier_final', 'changemgmt.brier_final(''{0,0,0}'')'),
 	('acting_person', 'changemgmt.acting_person()'),
 	('add_business_days', 'changemgmt.add_business_days(now(), 5), changemgmt.add_business_days(now(), 5, ''works'')'),
 	('approval_state', 'changemgmt.approval_state({awaiting_approval})'),
@@ -233,6 +239,11 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 INSERT INTO matrix (subject, statement, cells) VALUES
 	('rate_recv', 'SELECT changemgmt.rate_recv(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883'),
 	('rate_sortsupport', 'SELECT changemgmt.rate_sortsupport(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883'),
+	('auc_accum', 'SELECT changemgmt.auc_accum(NULL, 1, true)', '42883 42883 42883 42883 42883 42883 42883 42883'),
+	('auc_combine', 'SELECT changemgmt.auc_combine(NULL, NULL)', '42883 42883 42883 42883 42883 42883 42883 42883'),
+	('auc_serial', 'SELECT changemgmt.auc_serial(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883'),
+	('auc_deserial', 'SELECT changemgmt.auc_deserial(NULL, NULL)', '42883 42883 42883 42883 42883 42883 42883 42883'),
+	('auc_final', 'SELECT changemgmt.auc_final(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883'),
 	('recurrence_recv', 'SELECT changemgmt.recurrence_recv(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883'),
 	('occurrences_support', 'SELECT changemgmt.occurrences_support(NULL)', '42883 42883 42883 42883 42883 42883 42883 42883');
 

@@ -101,7 +101,7 @@ AND NOT EXISTS (SELECT FROM pg_proc AS s WHERE s.prosupport = p.oid)
 AND NOT EXISTS (SELECT FROM pg_amop JOIN pg_operator AS o ON o.oid = amopopr WHERE oprcode = p.oid)
 AND NOT EXISTS (SELECT FROM pg_operator AS o WHERE oprcode = p.oid AND oprresult = 'bool'::regtype)
 AND NOT EXISTS (SELECT FROM pg_aggregate
-	WHERE p.oid IN (aggtransfn, aggcombinefn, aggmtransfn, aggminvtransfn) AND proname !~ '^rate_(add|subtract)$')
+	WHERE p.oid IN (aggtransfn, aggcombinefn, aggserialfn, aggdeserialfn, aggfinalfn, aggmtransfn, aggminvtransfn) AND proname !~ '^rate_(add|subtract)$')
 SQL
 my @functions = split ' ', $functions;
 cmp_ok(scalar @functions, '>', 90, 'functions to look for');

@@ -291,6 +291,10 @@ changemgmt.rate_hash(r)
 changemgmt.rate_hash_extended(r, i)
 r + s
 (r + s) - s
+changemgmt.brier_accum('{0,0,0}', 0.25, i % 2 = 0)
+changemgmt.brier_accum_inv('{3,1,4611686018427387903}', 0.25, i % 2 = 0)
+changemgmt.brier_combine('{2,1,5}', '{1,0,7}')
+changemgmt.brier_final('{2,1,5}')
 changemgmt.rate_accum(r, true)
 changemgmt.rate_accum_inv(r, false)
 changemgmt.rate_combine(r, s)
