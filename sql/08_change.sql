@@ -537,14 +537,14 @@ CREATE INDEX change_link_target_change_id_idx
 ALTER TABLE changemgmt.ledger ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.ledger
-	USING (subject_kind NOT IN ('change', 'incident_cause', 'agenda_item', 'meeting_minute')
+	USING (subject_kind NOT IN ('change', 'duty', 'incident_cause', 'agenda_item', 'meeting_minute')
 		   OR subject_kind = 'change'
 			  AND subject_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- since 1.1
 ALTER TABLE changemgmt.ledger_checkpoint_head ENABLE ROW LEVEL SECURITY;
 -- since 1.1
 CREATE POLICY visible ON changemgmt.ledger_checkpoint_head
-	USING (subject_kind NOT IN ('change', 'incident_cause', 'agenda_item', 'meeting_minute')
+	USING (subject_kind NOT IN ('change', 'duty', 'incident_cause', 'agenda_item', 'meeting_minute')
 		   OR subject_kind = 'change'
 			  AND subject_id NOT IN (SELECT unnest(changemgmt.hidden_changes())));
 -- since 1.1

@@ -26,4 +26,5 @@ REVOKE ALL ON ALL TABLES IN SCHEMA changemgmt FROM PUBLIC;
 -- of the caller only.
 GRANT EXECUTE ON FUNCTION changemgmt.hidden_changes() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION changemgmt.hidden_causes() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION changemgmt.hidden_duties() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION changemgmt.hidden_items(text) TO PUBLIC;

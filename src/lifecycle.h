@@ -147,6 +147,12 @@ extern Jsonb *merge_patch(Jsonb *target, Jsonb *patch);
  */
 extern void model_content_check(const char *key, Jsonb *definition);
 
+/*
+ * The parts that the plan of a change lacks, "a, b, c"; NULL where it lacks none.
+ * Needs an SPI connection.
+ */
+extern char *plan_lacks(const ChangeRow *row);
+
 extern void lifecycle_init(void);
 
 #endif							/* CHANGEMGMT_LIFECYCLE_H */

@@ -31,8 +31,7 @@ PG_FUNCTION_INFO_V1(plan_missing);
 /* Who books for longer keeps others from an item for good. */
 #define BOOKING_DAYS_MAX 366
 
-/* The parts that a plan lacks, "a, b, c"; NULL where it lacks none. */
-static char *
+char *
 plan_lacks(const ChangeRow *row)
 {
 	static KeptPlan parts = {

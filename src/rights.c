@@ -154,6 +154,7 @@ static const struct
 	{"field_class", ALL_DUTIES},
 	{"hidden_causes", ALL_DUTIES},
 	{"hidden_changes", ALL_DUTIES},
+	{"hidden_duties", ALL_DUTIES},
 	{"hidden_items", ALL_DUTIES},
 	{"merkle_root", ALL_DUTIES},
 	{"ics_event", ALL_DUTIES},
@@ -185,6 +186,7 @@ static const struct
 	{"window_state", ALL_DUTIES},
 
 	{"add_comment", PLANNING | VOTING},
+	{"complete_duty", PLANNING | VOTING},
 
 	{"add_check", PLANNING},
 	{"add_item", PLANNING},
@@ -210,6 +212,8 @@ static const struct
 	{"submit", PLANNING},
 
 	{"abort", WORKING},
+	{"assign_duty", WORKING},
+	{"reassign_duty", WORKING},
 	{"add_incident_item", WORKING},
 	{"advance", WORKING},
 	{"begin_rollback", WORKING},
@@ -259,6 +263,7 @@ static const struct
 	{"add_person", MANAGER},
 	{"add_team", MANAGER},
 	{"create_business_calendar", MANAGER},
+	{"cancel_duty", MANAGER},
 	{"cancel_meeting", MANAGER},
 	{"plan_meetings", MANAGER},
 	{"declare_blackout", MANAGER},

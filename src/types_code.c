@@ -217,6 +217,24 @@ static const Code window_enforcement_codes[] = {
 	{"soft", "Soft", "A manager gets past with a reason, too."},
 };
 
+/* In the order of enum DutyKind. */
+static const Code duty_kind_codes[DUTY_KIND_COUNT] = {
+	[KIND_STATUS_PAGE] = {"status_page", "Status Page", "Say on the status page what is wrong."},
+	[KIND_PROGRESS_UPDATE] = {"progress_update", "Progress Update", "Tell how far the work is."},
+	[KIND_ROOT_CAUSE] = {"root_cause", "Root Cause", "Say in short what the root cause was."},
+	[KIND_RESOLUTION_SUMMARY] = {"resolution_summary", "Resolution Summary", "Say in short what resolved it."},
+	[KIND_FULL_RECORD] = {"full_record", "Full Record", "Complete the record: what, why, items, impact, risk, way back, verification."},
+	[KIND_AUTHORISER_CONFIRMATION] = {"authoriser_confirmation", "Authoriser's Confirmation", "Confirm that it was authorised."},
+	[KIND_POST_MORTEM] = {"post_mortem", "Post-mortem", "Write the post-mortem: causes, lessons, actions."},
+	[KIND_INDEPENDENT_REVIEW] = {"independent_review", "Independent Review", "Review what was done; somebody who had no part in it."},
+	[KIND_POST_IMPLEMENTATION_REVIEW] = {"post_implementation_review", "Post-implementation Review", "Look back: what went well, what did not, lessons."},
+	[KIND_VALIDATION_24_HOURS] = {"validation_24_hours", "Validation after 24 Hours", "Validate it 24 hours after the deployment."},
+	[KIND_VALIDATION_7_DAYS] = {"validation_7_days", "Validation after 7 Days", "Validate it 7 days after the deployment."},
+	[KIND_ROLLBACK_DECISION] = {"rollback_decision", "Rollback Decision", "A rollback trigger was tripped: roll back, fail, or pass with issues."},
+	[KIND_STEERING_REPORT] = {"steering_report", "Steering Report", "Report to the steering committee."},
+	[KIND_OTHER] = {"other", "Other", "Do what was agreed."},
+};
+
 #define CODE_LIST(name, codes) {name, codes, lengthof(codes)}
 
 static const CodeList code_lists[] = {
@@ -244,6 +262,7 @@ static const CodeList code_lists[] = {
 	CODE_LIST("item_role", item_role_codes),
 	CODE_LIST("window_kind", window_kind_codes),
 	CODE_LIST("window_enforcement", window_enforcement_codes),
+	CODE_LIST("duty_kind", duty_kind_codes),
 };
 
 /* Position of a code that need not end in a zero byte; -1 where unknown. */
@@ -311,6 +330,32 @@ status_parse(const char *code, Status *status)
 	if (position < 0)
 		return false;
 	*status = (Status) position;
+	return true;
+}
+
+const char *
+duty_kind_code(DutyKind kind)
+{
+	return duty_kind_codes[kind].code;
+}
+
+char *
+duty_kind_title(DutyKind kind)
+{
+	const char *sentence = duty_kind_codes[kind].description;
+
+	return pnstrdup(sentence, strlen(sentence) - 1);
+}
+
+bool
+duty_kind_parse(const char *code, DutyKind *kind)
+{
+	int			position = code_position(duty_kind_codes, DUTY_KIND_COUNT, code,
+										 strlen(code));
+
+	if (position < 0)
+		return false;
+	*kind = (DutyKind) position;
 	return true;
 }
 

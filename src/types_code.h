@@ -38,6 +38,31 @@ typedef enum Outcome
 	OUTCOME_NOT_IMPLEMENTED
 } Outcome;
 
+typedef enum DutyKind
+{
+	KIND_STATUS_PAGE,
+	KIND_PROGRESS_UPDATE,
+	KIND_ROOT_CAUSE,
+	KIND_RESOLUTION_SUMMARY,
+	KIND_FULL_RECORD,
+	KIND_AUTHORISER_CONFIRMATION,
+	KIND_POST_MORTEM,
+	KIND_INDEPENDENT_REVIEW,
+	KIND_POST_IMPLEMENTATION_REVIEW,
+	KIND_VALIDATION_24_HOURS,
+	KIND_VALIDATION_7_DAYS,
+	KIND_ROLLBACK_DECISION,
+	KIND_STEERING_REPORT,
+	KIND_OTHER
+} DutyKind;
+
+#define DUTY_KIND_COUNT (KIND_OTHER + 1)
+
+extern const char *duty_kind_code(DutyKind kind);
+/* What it asks for, in one line; palloc'd. */
+extern char *duty_kind_title(DutyKind kind);
+extern bool duty_kind_parse(const char *code, DutyKind *kind);
+
 extern const char *status_code(Status status);
 extern const char *outcome_code(Outcome outcome);
 /* From a text Datum as stored; elog for what the CHECK would not let in. */

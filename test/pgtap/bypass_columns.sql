@@ -325,7 +325,7 @@ VALUES ('approval_vote', 'change_id', :'elsewhere', 'MC001|MC005', 'MC001|MC005'
 
 SELECT set_eq($$SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 	WHERE c.oid IN (SELECT conrelid FROM pg_constraint WHERE confrelid = 'changemgmt.change'::regclass
-			AND connamespace = 'changemgmt'::regnamespace AND conname LIKE '%\_change\_id\_fkey' AND conrelid NOT IN ('changemgmt.incident_cause'::regclass, 'changemgmt.agenda_item'::regclass, 'changemgmt.meeting_minute'::regclass, 'changemgmt.site_model'::regclass, 'changemgmt.booking'::regclass))
+			AND connamespace = 'changemgmt'::regnamespace AND conname LIKE '%\_change\_id\_fkey' AND conrelid NOT IN ('changemgmt.incident_cause'::regclass, 'changemgmt.agenda_item'::regclass, 'changemgmt.meeting_minute'::regclass, 'changemgmt.site_model'::regclass, 'changemgmt.booking'::regclass, 'changemgmt.duty'::regclass))
 		AND a.attnum > 0 AND NOT a.attisdropped$$,
 	$$SELECT relation, column_name FROM expected WHERE relation <> 'change'$$, 'it is said of every column of every part what may become of it');
 
@@ -516,6 +516,7 @@ SELECT pg_temp.act('lead') \g /dev/null
 SELECT changemgmt.call_emergency_meeting('cab', 'fire') AS meeting \gset
 INSERT INTO changemgmt.agenda_item (meeting_id, change_id) SELECT :meeting, id FROM subject WHERE status = 'draft';
 SELECT changemgmt.hold_meeting(:meeting, '{lead}'), changemgmt.record_minute(:meeting, id, 'said') FROM subject WHERE status = 'draft' \g /dev/null
+SELECT changemgmt.assign_duty(id, 'other', due_at => now() + interval '1 day') FROM subject WHERE status = 'draft' \g /dev/null
 RESET changemgmt.actor;
 CREATE TEMP TABLE ground (relation text, column_name text, value text, expected text DEFAULT 'ok', actor text);
 INSERT INTO ground (relation, column_name, value) SELECT split_part(v, ' ', 1), split_part(v, ' ', 2), substr(v, length(split_part(v, ' ', 1)) + length(split_part(v, ' ', 2)) + 3)
@@ -590,6 +591,16 @@ INSERT INTO ground (relation, column_name, value, expected, actor) VALUES
 	('meeting_minute', 'discussion', '''walked''', 'ok', 'lead'), ('meeting_minute', 'decision', '''approved''', 'MC002', 'lead'),
 	('meeting_minute', 'votes', '''walked''', 'nothing', 'lead'), ('meeting_minute', 'recorded_by_id', 'changemgmt.person_id(''cyd'')', 'MC005', 'lead'),
 	('meeting_minute', 'recorded_at', 'timestamptz ''2020-01-01''', 'MC005', 'lead');
+-- a duty stays what it is; who acts ends it
+INSERT INTO ground (relation, column_name, value, expected, actor) VALUES
+	('duty', 'change_id', '(SELECT min(id) FROM changemgmt.change)', 'MC005', 'lead'), ('duty', 'kind', '''post_mortem''', 'MC005', 'lead'),
+	('duty', 'title', '''walked''', 'MC005', 'lead'), ('duty', 'due_at', 'timestamptz ''2100-01-01''', 'MC005', 'lead'),
+	('duty', 'repeat_minutes', '7', 'MC005', 'lead'), ('duty', 'check_id', '7', 'MC005', 'lead'), ('duty', 'created_at', 'timestamptz ''2020-01-01''', 'MC005', 'lead'),
+	('duty', 'person_id', 'changemgmt.person_id(''cyd'')', 'ok', 'lead'), ('duty', 'done_at', 'clock_timestamp()', 'MC008|stamped|ok', 'lead'),
+	('duty', 'done_by_id', 'changemgmt.person_id(''cyd'')', 'MC005', 'lead'), ('duty', 'result', '''walked''', 'MC005', 'lead'),
+	('duty', 'cancelled_at', 'now()', 'MC002', 'lead'), ('duty', 'cancel_reason', '''walked''', 'MC005', 'lead'),
+	('duty', 'flagged_at', 'now()', 'MC005', 'lead'), ('duty', 'escalated_at', 'now()', 'MC005', 'lead'),
+	('duty', 'escalated_to_id', 'changemgmt.person_id(''cyd'')', 'MC005', 'lead');
 INSERT INTO ground SELECT DISTINCT relation, 'id', '1000000', CASE WHEN relation IN ('team', 'business_calendar', 'board_meeting', 'approval_policy') THEN '23503|MC006' ELSE 'MC006' END, actor FROM ground;
 SELECT set_eq($$SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 	JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_class'::regclass, c.oid, 'e')

@@ -27,7 +27,7 @@ SELECT set_eq($$
 	JOIN pg_proc AS p ON p.oid = t.tgfoid WHERE p.proname = 'ledger_record'$$,
 	ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
 		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'incident_item', 'role_duty', 'change_window', 'approval_delegation',
-		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'approval_policy', 'approval_level'],
+		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'duty', 'approval_policy', 'approval_level'],
 	'these have chains of their own');
 
 -- A row's life
@@ -115,7 +115,7 @@ SELECT changemgmt.call_emergency_meeting('regress board', 'fire') AS meeting \gs
 INSERT INTO changemgmt.agenda_item (meeting_id, change_id) VALUES (:meeting, :change);
 SELECT changemgmt.hold_meeting(:meeting, '{regress_ann}'), changemgmt.record_minute(:meeting, :change, 'said'), changemgmt.close_meeting(:meeting) \g /dev/null
 SELECT results_eq($$SELECT subject_kind COLLATE "default", event, changed -> 'status', changed -> 'seat' ->> 1, changed -> 'decision' ->> 1
-		FROM changemgmt.ledger WHERE subject_kind IN ('board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute') ORDER BY recorded_at, sequence$$,
+		FROM changemgmt.ledger WHERE subject_kind IN ('board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'duty') ORDER BY recorded_at, sequence$$,
 	$$VALUES ('board_meeting', 'create', '[null, "planned"]'::jsonb, NULL, NULL), ('agenda_item', 'create', NULL, NULL, NULL),
 		('board_meeting', 'edit', '["planned", "held"]', NULL, NULL), ('board_attendance', 'create', NULL, 'change_manager', NULL),
 		('meeting_minute', 'create', NULL, NULL, 'noted'), ('board_meeting', 'edit', NULL, NULL, NULL)$$, 'meetings, agenda and minutes');
@@ -166,7 +166,7 @@ SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 24::bigi
 SELECT throws_ok(format('TRUNCATE changemgmt.%I CASCADE', t), 'MC006', NULL, format('%s is not truncated', t))
 FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
 	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'incident_item', 'role_duty', 'change_window', 'approval_delegation',
-		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute']) AS t;
+		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'duty']) AS t;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Robert')
 	ON CONFLICT (login) DO UPDATE SET name = excluded.name;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Bobby') ON CONFLICT DO NOTHING;

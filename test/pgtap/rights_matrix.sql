@@ -150,6 +150,7 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('add_task', 'add_task({draft}, ''more'')',                          '- - ok ok - ok ok ok'),
 	('add_check', 'add_check({draft}, ''more'')',                        '- - ok ok - ok ok ok'),
 	('add_comment', 'add_comment({draft}, ''hm'')',                      '- - ok ok ok ok ok ok'),
+	('complete_duty', 'complete_duty({duty}, ''called'')',               '- - ok ok ok ok ok ok'),
 	('link_change', 'link_change({draft}, ''ticket'', target => ''T2'')', '- - ok ok - ok ok ok'),
 	('remove_item', 'remove_item({item})',                               '- - ok ok - ok ok ok'),
 	('remove_risk', 'remove_risk({risk})',                               '- - ok ok - ok ok ok'),
@@ -181,6 +182,8 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('abort', 'abort({in_progress}, ''nothing was applied'')',           '- - - ok - ok ok ok'),
 	('close', 'close({implemented})',                                    '- - - ok - ok ok ok'),
 	('declare_emergency', 'declare_emergency(''down'', ''INC-1'', ''ada'', ''production_down'')', '- - - ok - ok ok ok'),
+	('assign_duty', 'assign_duty({draft}, ''other'', due_at => now())',  '- - - ok - ok ok MC003'),
+	('reassign_duty', 'reassign_duty({duty}, ''bob'')',                  '- - - ok - ok ok MC003'),
 	('incident_id', 'incident_id(''INC-2'')',                            '- - - ok - ok ok ok'),
 
 	-- the seat that voting and waiving need is not the owner's
@@ -199,6 +202,7 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('hold_meeting', 'hold_meeting({meeting}, ''{lead}'')',              '- - - - ok ok - MC003'),
 	('record_minute', 'record_minute({held_meeting}, {awaiting_approval}, ''said'')', '- - - - ok ok - MC003'),
 	('close_meeting', 'close_meeting({held_meeting})',                   '- - - - ok ok - MC003'),
+	('cancel_duty', 'cancel_duty({duty}, ''no need'')',                  '- - - - - ok - MC003'),
 	('waive', 'waive({planned}, ''checklist_done'', ''no list'')',       '- - - - - ok - MC003'),
 
 	('triage', 'triage({draft}, ''ada'', priority => ''low'')',          '- - - - - ok ok ok'),
@@ -252,10 +256,11 @@ INSERT INTO matrix (subject, statement, cells)
 SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM unnest(ARRAY[
 	'cache_invalidate', 'business_calendar_check', 'site_setting_check', 'ledger_guard', 'load_record', 'ledger_record', 'truncate_guard', 'model_guard',
 	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'template_judge', 'proposal_judge', 'site_requirement_check',
-	'waiver_judge', 'waiver_stamp', 'booking_follow', 'booking_guard', 'booking_item', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge', 'meeting_stamp', 'meeting_judge']) AS name;
+	'waiver_judge', 'waiver_stamp', 'booking_follow', 'booking_guard', 'booking_item', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge', 'meeting_stamp', 'meeting_judge', 'duty_stamp', 'duty_judge']) AS name;
 -- the policies of the tables call it, for whoever reads
 INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok'),
 	('hidden_causes', 'SELECT changemgmt.hidden_causes()', 'ok ok ok ok ok ok ok ok'),
+	('hidden_duties', 'SELECT changemgmt.hidden_duties()', 'ok ok ok ok ok ok ok ok'),
 	('hidden_items', 'SELECT changemgmt.hidden_items(''agenda_item'')', 'ok ok ok ok ok ok ok ok');
 INSERT INTO matrix (subject, statement, cells) VALUES ('drop_guard', 'SELECT changemgmt.drop_guard()', '- - - - - - - 39P03');
 
@@ -313,6 +318,7 @@ INSERT INTO written VALUES
 	('approval_delegation', 'to_person_id, valid_until', 'changemgmt.person_id(''bob''), now() + interval ''1 day''', 'ok', 'reason = ''theirs''', 'MC006', 'true', 'MC006'),
 	('template_proposal', 'change_id, key, definition', '{bare}, ''ours'', ''{"base": "standard", "plan": {}}''', 'ok',
 		'key = ''theirs'' WHERE change_id = {draft}', 'ok', 'change_id = {draft}', 'ok'),
+	('duty', 'change_id, kind, title, due_at', '{draft}, ''other'', ''ours'', now()', 'MC003', 'title = ''theirs''', 'MC005', 'true', 'MC006'),
 	('board_cadence', 'board_id, recurrence', 'changemgmt.board_id(''steering''), ''DTSTART:20260106T020000Z DURATION:PT2H''', 'ok', 'location = ''bar''', 'ok', 'true', 'ok'),
 	('board_meeting', 'board_id, starts_at, ends_at', 'changemgmt.board_id(''cab''), now() + interval ''2 days'', now() + interval ''3 days''', 'ok',
 		'location = ''bar''', 'MC003', 'id = {empty_meeting}', 'ok'),
@@ -389,7 +395,7 @@ CREATE TEMP TABLE counted (relation text);
 INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
 	'role_duty', 'configuration_item', 'ci_dependency', 'change_window', 'business_calendar', 'business_hours', 'holiday', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
 	'change_check', 'change_comment', 'change_link', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'template_proposal', 'incident',
-	'incident_cause', 'incident_item', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'approval_policy', 'approval_level']) AS name;
+	'incident_cause', 'incident_item', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'approval_policy', 'approval_level', 'duty']) AS name;
 -- forward: what setval does stays
 INSERT INTO matrix (kind, subject, statement, cells)
 SELECT 'nextval', relation, format('SELECT nextval(''changemgmt.%I'')', relation), '- - - - - - - ok' FROM counted
@@ -585,7 +591,8 @@ SET changemgmt.actor = 'lead';
 SELECT changemgmt.set_board_cadence('cab', 'DTSTART:20200101T000000Z DURATION:PT1H RRULE:FREQ=DAILY;BYHOUR=0,6,12,18'),
 	changemgmt.plan_meetings('cab', now() + interval '2 days') \g /dev/null
 INSERT INTO subject (name, id) SELECT 'meeting', min(id) FROM changemgmt.board_meeting UNION ALL SELECT 'empty_meeting', max(id) FROM changemgmt.board_meeting
-	UNION ALL SELECT 'held_meeting', changemgmt.call_emergency_meeting('cab', 'fire');
+	UNION ALL SELECT 'held_meeting', changemgmt.call_emergency_meeting('cab', 'fire')
+	UNION ALL SELECT 'duty', (changemgmt.assign_duty(id::bigint, 'other', due_at => now() + interval '1 day')).id FROM subject WHERE name = 'draft';
 SELECT changemgmt.add_to_agenda(m.id::bigint, c.id::bigint, 1) FROM subject AS m, subject AS c WHERE m.name = 'meeting' AND c.name = 'awaiting_approval' \g /dev/null
 SELECT changemgmt.hold_meeting(m.id::bigint, '{lead}'), changemgmt.record_minute(m.id::bigint, c.id::bigint, 'said')
 FROM subject AS m, subject AS c WHERE m.name = 'held_meeting' AND c.name = 'planned' \g /dev/null
@@ -692,8 +699,8 @@ SELECT is_empty($$
 	SELECT m.*, walk FROM matrix AS m, pg_temp.walk(m, 'member_') AS walk
 	WHERE kind = 'function' AND walk <> CASE
 		WHEN subject IN ('approve', 'approve_with_conditions', 'reject', 'defer', 'abstain', 'add_condition', 'waive', 'override_booking', 'add_to_agenda', 'remove_from_agenda',
-			'call_emergency_meeting', 'hold_meeting', 'record_minute', 'close_meeting') THEN replace(pg_temp.duties(m), 'ok', 'MC003')
-		ELSE pg_temp.duties(m) END$$, 'without a seat nobody votes, sets conditions, waives or leads a meeting, and everything else is as before');
+			'call_emergency_meeting', 'hold_meeting', 'record_minute', 'close_meeting', 'assign_duty', 'reassign_duty', 'cancel_duty') THEN replace(pg_temp.duties(m), 'ok', 'MC003')
+		ELSE pg_temp.duties(m) END$$, 'without a seat nobody votes, sets conditions, waives, leads a meeting or gives the duties of others'' changes, and everything else is as before');
 
 -- A function of the site's with its owner's rights: by the server's rules it
 -- does what its owner has the duty for, whoever calls, and not more. Who calls
@@ -750,9 +757,9 @@ CREATE TEMP TABLE public_may (object text, privilege text);
 INSERT INTO public_may VALUES
 	-- types can be named by everybody
 	('changemgmt.rate', 'USAGE'), ('changemgmt.recurrence', 'USAGE'), ('changemgmt.approval_count', 'USAGE'), ('changemgmt.change_state', 'USAGE'),
-	('changemgmt.next_step', 'USAGE'), ('changemgmt.unmet_requirement', 'USAGE'),
+	('changemgmt.next_step', 'USAGE'), ('changemgmt.duty_state', 'USAGE'), ('changemgmt.unmet_requirement', 'USAGE'),
 	-- the policies call it for whoever reads
-	('changemgmt.hidden_changes()', 'EXECUTE'), ('changemgmt.hidden_causes()', 'EXECUTE'), ('changemgmt.hidden_items(text)', 'EXECUTE');
+	('changemgmt.hidden_changes()', 'EXECUTE'), ('changemgmt.hidden_causes()', 'EXECUTE'), ('changemgmt.hidden_duties()', 'EXECUTE'), ('changemgmt.hidden_items(text)', 'EXECUTE');
 CREATE FUNCTION pg_temp.acl() RETURNS TABLE (object text, privilege text) LANGUAGE sql AS $$
 	SELECT o.object, a.privilege_type
 	FROM (SELECT oid::regprocedure::text, coalesce(proacl, acldefault('f', proowner)), pronamespace, oid, 'pg_proc'::regclass FROM pg_proc

@@ -173,7 +173,8 @@ CREATE TEMP TABLE listed AS
 		('task_status', 'change_task', 'status'),
 		('item_role', 'change_item', 'role'),
 		('window_kind', 'change_window', 'kind'),
-		('window_enforcement', 'change_window', 'enforcement')) AS v (list, relation, col);
+		('window_enforcement', 'change_window', 'enforcement'),
+		('duty_kind', 'duty', 'kind')) AS v (list, relation, col);
 
 SELECT set_eq('SELECT DISTINCT list FROM changemgmt.code_list()',
 	'SELECT list FROM listed', 'each list is compared with a column');

@@ -251,6 +251,10 @@ BEGIN
     PERFORM changemgmt.record_minute(meeting, min(id), 'We said "no"') FROM changemgmt.change WHERE status = 'awaiting_approval' AND model = 'ours';
     PERFORM changemgmt.close_meeting(meeting, 'All said.');
 END $$;
+DO $$BEGIN IF to_regclass('changemgmt.duty') IS NOT NULL THEN
+    PERFORM changemgmt.complete_duty((changemgmt.assign_duty(max(id), 'steering_report', 'Say how "far" it is', 'ann', now() + interval '1 day', 10080)).id, 'half')
+    FROM changemgmt.change WHERE status = 'in_progress';
+END IF; END$$;
 -- history from before the extension, and a draft that was deleted
 COPY changemgmt.change (id, title, model, type, status, outcome, requester_id, actual_start, actual_end, created_at) FROM stdin;
 100001	history	normal	normal	closed	successful	1	2020-01-01 10:00+00	2020-01-01 11:00+00	2019-12-24 00:00+00
@@ -384,6 +388,7 @@ my %reads = (
 	'field_class()'                                        => '',
 	'hidden_causes()'                                      => '',
 	'hidden_changes()'                                     => '',
+	'hidden_duties()'                                      => '',
 	'plan_missing(bigint)'                                 => 'c.id',
 	'ics_event(text,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,text,text,text,boolean,bigint)'
 		=> "c.id::text, c.created_at, c.created_at, c.updated_at, c.title, c.description, c.type, c.status, true, c.revision",

@@ -56,6 +56,13 @@ otto | | SELECT changemgmt.add_task($1, 'one more', assignee => 'ivan')
 otto | | SELECT changemgmt.add_check($1, 'errors', 'slo', expected => 'none')
 otto | | SELECT changemgmt.add_comment($1, 'a word')
 otto | | SELECT changemgmt.link_change($1, 'ticket', target => 'T1')
+otto | MC008 | SELECT changemgmt.assign_duty($1, 'dream', due_at => now())
+otto | | SELECT changemgmt.assign_duty($1, 'steering_report', 'report', 'ann', now() - interval '1 hour', 60)
+otto | | SELECT changemgmt.reassign_duty(max(id), 'ben') FROM changemgmt.duty WHERE change_id = $1
+ben | | SELECT changemgmt.complete_duty(max(id), 'half') FROM changemgmt.duty WHERE change_id = $1
+ann | MC001 | SELECT changemgmt.complete_duty(min(id), 'half') FROM changemgmt.duty WHERE change_id = $1
+otto | MC003 | SELECT changemgmt.cancel_duty(max(id), 'no') FROM changemgmt.duty WHERE change_id = $1
+mona | | SELECT changemgmt.cancel_duty(max(id), 'no') FROM changemgmt.duty WHERE change_id = $1
 otto | MC006 | TRUNCATE changemgmt.change_risk
 otto | | SELECT changemgmt.plan($1)
 otto | | SELECT changemgmt.plan($1)
@@ -251,7 +258,7 @@ otto | MC008 | SELECT changemgmt.grant_role('regress_walker', 'king')
 otto | | SELECT changemgmt.revoke_role('regress_walker', 'manager')
 otto | | SELECT changemgmt.duty_rights()
 otto | | SELECT changemgmt.hidden_changes()
-otto | | SELECT changemgmt.hidden_causes(), changemgmt.hidden_items('agenda_item'), changemgmt.hidden_items('meeting_minute')
+otto | | SELECT changemgmt.hidden_causes(), changemgmt.hidden_duties(), changemgmt.hidden_items('agenda_item'), changemgmt.hidden_items('meeting_minute')
 otto | MC008 | SELECT changemgmt.hidden_items('change')
 otto | | SELECT changemgmt.add_incident_item('INC-walk', name) FROM changemgmt.configuration_item
 otto | MC008 | SELECT changemgmt.add_incident_item('INC-walk', 'nobody')
