@@ -33,6 +33,7 @@
 #include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -45,6 +46,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "ledger.h"
+#include "ledger_key.h"
 #include "person.h"
 #include "spi.h"
 
@@ -251,33 +253,36 @@ copy_hash(Datum value, bool isnull, uint8 *hash)
 void
 ledger_chain_end(const char *kind, int64 id, LedgerChainEnd *end)
 {
-	static KeptPlan last = {
-		"SELECT sequence, hash, row_digest, recorded_at FROM changemgmt.ledger"
-		" WHERE subject_kind OPERATOR(pg_catalog.=) $1"
-		" AND subject_id OPERATOR(pg_catalog.=) $2"
-		" ORDER BY sequence DESC LIMIT 1",
-		2, {TEXTOID, INT8OID}, NULL
-	};
-	Datum		arguments[2];
-	bool		isnull;
+	KeyedTable	table;
+	IndexScanDesc scan;
+	ScanKeyData keys[2];
 
 	memset(end, 0, sizeof(LedgerChainEnd));
-	SPI_connect();
-	arguments[0] = CStringGetTextDatum(kind);
-	arguments[1] = Int64GetDatum(id);
-	kept_plan_execute(&last, arguments, NULL, 1);
-	if (SPI_processed > 0)
+	CommandCounterIncrement();	/* what this statement wrote counts */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	keyed_table_open(&table, "ledger");
+	scan = index_beginscan(table.rel, table.index, GetActiveSnapshot(), NULL,
+						   2, 0);
+	key_text(&keys[0], BTEqualStrategyNumber, F_TEXTEQ, cstring_to_text(kind));
+	key_int64(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, id);
+	if (keyed_table_probe(&table, scan, keys, 2, BackwardScanDirection))
 	{
+		bool		isnull;
 		Datum		value;
 
-		end->sequence = DatumGetInt64(spi_first_value(1, &isnull));
-		value = spi_first_value(2, &isnull);
+		end->sequence = DatumGetInt64(slot_getattr(table.slot, LEDGER_SEQUENCE,
+												   &isnull));
+		value = slot_getattr(table.slot, LEDGER_HASH, &isnull);
 		copy_hash(value, isnull, end->hash);
-		value = spi_first_value(3, &isnull);
+		value = slot_getattr(table.slot, LEDGER_ROW_DIGEST, &isnull);
 		copy_hash(value, isnull, end->row_digest);
-		end->recorded_at = DatumGetTimestampTz(spi_first_value(4, &isnull));
+		value = slot_getattr(table.slot, LEDGER_RECORDED_AT, &isnull);
+		end->recorded_at = isnull ? 0 : DatumGetTimestampTz(value);
 	}
-	SPI_finish();
+	ExecClearTuple(table.slot);
+	index_endscan(scan);
+	keyed_table_close(&table);
+	PopActiveSnapshot();
 }
 
 /* --------------------------------------------------------------- writer */

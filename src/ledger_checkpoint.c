@@ -40,6 +40,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "ledger.h"
+#include "ledger_key.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(ledger_checkpoint);
@@ -48,9 +49,7 @@ PG_FUNCTION_INFO_V1(merkle_root);
 #define CHECKPOINT_COLUMNS 10
 #define HEAD_COLUMNS 5
 
-/* Columns of the tables, as sql/03_ledger.sql has them. */
-#define LEDGER_SEQUENCE 3
-#define LEDGER_HASH 17
+/* Columns of the table, as sql/03_ledger.sql has them. */
 #define HEAD_SEQUENCE 4
 #define HEAD_HASH 5
 #define CHECKPOINT_ID 1
@@ -180,14 +179,6 @@ merkle_root(PG_FUNCTION_ARGS)
 
 /* ---------------------------------------------------------------- heads */
 
-/* A table whose primary key is (kind text, id bigint, number bigint). */
-typedef struct KeyedTable
-{
-	Relation	rel;
-	Relation	index;
-	TupleTableSlot *slot;
-} KeyedTable;
-
 /*
  * The newest row of each chain, in the order of kind and id.  It walks along
  * the index, which is a step of a few instructions for each entry, and looks
@@ -219,66 +210,6 @@ typedef struct HeadScan
 	uint8		hash[LEDGER_HASH_LENGTH];
 } HeadScan;
 
-static void
-keyed_table_open(KeyedTable *table, const char *relation)
-{
-	List	   *indexes;
-	Form_pg_index key;
-
-	table->rel = table_open(relation_oid(relation), AccessShareLock);
-	indexes = RelationGetIndexList(table->rel);
-	list_free(indexes);
-	if (!OidIsValid(table->rel->rd_pkindex))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"changemgmt.%s\" has lost its primary key",
-						relation),
-				 errtable(table->rel)));
-	table->index = index_open(table->rel->rd_pkindex, AccessShareLock);
-	key = table->index->rd_index;
-	if (key->indnkeyatts != 3 || key->indkey.values[0] != 1 ||
-		key->indkey.values[1] != 2 || key->indkey.values[2] != 3 ||
-		table->index->rd_indcollation[0] != C_COLLATION_OID)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("primary key of table \"changemgmt.%s\" is not what the library expects",
-						relation),
-				 errtable(table->rel)));
-	table->slot = table_slot_create(table->rel, NULL);
-}
-
-static void
-keyed_table_close(KeyedTable *table)
-{
-	ExecDropSingleTupleTableSlot(table->slot);
-	index_close(table->index, AccessShareLock);
-	table_close(table->rel, AccessShareLock);
-}
-
-static void
-key_text(ScanKey key, StrategyNumber strategy, RegProcedure procedure,
-		 text *value)
-{
-	ScanKeyEntryInitialize(key, 0, 1, strategy, InvalidOid, C_COLLATION_OID,
-						   procedure, PointerGetDatum(value));
-}
-
-static void
-key_int64(ScanKey key, AttrNumber attnum, StrategyNumber strategy,
-		  RegProcedure procedure, int64 value)
-{
-	ScanKeyEntryInitialize(key, 0, attnum, strategy, InvalidOid, InvalidOid,
-						   procedure, Int64GetDatum(value));
-}
-
-static bool
-probe(KeyedTable *table, IndexScanDesc scan, ScanKey keys, int nkeys,
-	  ScanDirection direction)
-{
-	index_rescan(scan, keys, nkeys, NULL, 0);
-	return index_getnext_slot(scan, direction, table->slot);
-}
-
 /* The first kind after one, or the first of all where that is NULL. */
 static text *
 next_kind(KeyedTable *table, IndexScanDesc scan, text *after)
@@ -295,7 +226,7 @@ next_kind(KeyedTable *table, IndexScanDesc scan, text *after)
 	}
 	else
 		key_text(&key, BTGreaterStrategyNumber, F_TEXT_GT, after);
-	if (probe(table, scan, &key, 1, ForwardScanDirection))
+	if (keyed_table_probe(table, scan, &key, 1, ForwardScanDirection))
 		kind = DatumGetTextPCopy(slot_getattr(table->slot, 1, &isnull));
 	return kind;
 }
@@ -362,7 +293,7 @@ head_scan_probe(HeadScan *scan)
 	key_text(&keys[0], BTEqualStrategyNumber, F_TEXTEQ, scan->kind);
 	key_int64(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, scan->id);
 	key_int64(&keys[2], 3, BTLessEqualStrategyNumber, F_INT8LE, scan->limit);
-	return probe(&scan->table, scan->newest, keys, 3, BackwardScanDirection);
+	return keyed_table_probe(&scan->table, scan->newest, keys, 3, BackwardScanDirection);
 }
 
 /* Go to the next chain that has a row within the limit; false at the end. */
