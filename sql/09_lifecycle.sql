@@ -495,6 +495,19 @@ CREATE FUNCTION changemgmt.copy_change(
 COMMENT ON FUNCTION changemgmt.copy_change(bigint, text) IS
 	'A new change with the plan and the parts of another, without its time, results and history.';
 
+CREATE FUNCTION changemgmt.create_follow_up(
+	change_id bigint,
+	title text,
+	description text DEFAULT NULL,
+	model text DEFAULT NULL,
+	owner text DEFAULT NULL,
+	with_items boolean DEFAULT true)
+	RETURNS changemgmt.change_state
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'create_follow_up';
+COMMENT ON FUNCTION changemgmt.create_follow_up(bigint, text, text, text, text, boolean) IS
+	'A new change that follows up another: linked to it, in its environment, as confidential as it is, with_items on its items. Errors: MC008.';
+
 CREATE FUNCTION changemgmt.create_change(
 	title text,
 	model text DEFAULT NULL,

@@ -47,7 +47,7 @@ const FieldClass change_column_classes[CHANGE_COLUMN_COUNT] = {
 /*
  * Columns of the parts, for field_class().  Which rows belong to the plan
  * says change_part.c: of links only depends_on, of tasks neither conditions
- * nor follow-ups, of checks only the planned ones.
+ * nor follow-ups, of checks and communications only the planned ones.
  */
 typedef struct PartColumn
 {
@@ -119,6 +119,25 @@ static const PartColumn part_columns[] = {
 	{"template_proposal", "proposed_from_change_id", FIELD_PLAN},
 	{"change_waiver", "planned_start", FIELD_PROGRESS},
 	{"change_waiver", "planned_end", FIELD_PROGRESS},
+	{"change_communication", "id", FIELD_ENGINE},
+	{"change_communication", "change_id", FIELD_ENGINE},
+	{"change_communication", "timing", FIELD_PLAN},
+	{"change_communication", "stakeholder", FIELD_PLAN},
+	{"change_communication", "channel", FIELD_PLAN},
+	{"change_communication", "message", FIELD_PLAN},
+	{"change_communication", "is_planned", FIELD_ENGINE},
+	{"change_communication", "sent_at", FIELD_PROGRESS},
+	{"change_communication", "sent_by_id", FIELD_PROGRESS},
+	{"change_review", "id", FIELD_ENGINE},
+	{"change_review", "change_id", FIELD_ENGINE},
+	{"change_review", "kind", FIELD_REMARK},
+	{"change_review", "went_well", FIELD_REMARK},
+	{"change_review", "went_badly", FIELD_REMARK},
+	{"change_review", "causes", FIELD_REMARK},
+	{"change_review", "lessons", FIELD_REMARK},
+	{"change_review", "actions", FIELD_REMARK},
+	{"change_review", "reviewed_by_id", FIELD_ENGINE},
+	{"change_review", "reviewed_at", FIELD_ENGINE},
 };
 
 static CachedTable change_table = {.relation = "change"};

@@ -253,7 +253,7 @@ typedef struct SealedPart
 	SealedOnly	only[2];
 } SealedPart;
 
-#define SEALED_PART_COUNT 6
+#define SEALED_PART_COUNT 7
 extern const SealedPart sealed_parts[SEALED_PART_COUNT];
 
 /*

@@ -596,7 +596,8 @@ change_history_init(void)
 {
 	static const char *const tables[] = {
 		"change_item", "change_risk", "change_task", "change_check",
-		"change_comment", "change_link"
+		"change_comment", "change_link", "change_communication",
+		"change_review"
 	};
 
 	for (size_t i = 0; i < lengthof(tables); i++)

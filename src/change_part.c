@@ -70,7 +70,9 @@ part_table(Relation rel)
 		[PART_COMMENT] = "change_comment",
 		[PART_LINK] = "change_link",
 		[PART_WAIVER] = "change_waiver",
-		[PART_PROPOSAL] = "template_proposal"
+		[PART_PROPOSAL] = "template_proposal",
+		[PART_COMMUNICATION] = "change_communication",
+		[PART_REVIEW] = "change_review"
 	};
 
 	for (size_t i = 0; i < lengthof(names); i++)
@@ -158,7 +160,7 @@ part_same(HeapTuple old, HeapTuple new, TupleDesc desc,
 	return true;
 }
 
-static HeapTuple
+HeapTuple
 part_set(HeapTuple tuple, TupleDesc desc, const char *column, Datum value,
 		 bool isnull)
 {
@@ -201,7 +203,7 @@ part_lock(int64 change_id, Status *status)
  * ---------------------------------------------------------------- */
 
 /* Write who did it, where the row does not say. */
-static HeapTuple
+HeapTuple
 part_stamp_actor(HeapTuple tuple, TupleDesc desc, const char *column)
 {
 	int64		person = actor_person();
@@ -379,6 +381,12 @@ part_stamp(PG_FUNCTION_ARGS)
 				break;
 			case PART_CHECK:
 				new = stamp_check(old, new, desc, status);
+				break;
+			case PART_COMMUNICATION:
+				new = communication_stamp(old, new, desc, status);
+				break;
+			case PART_REVIEW:
+				new = stamp_author(old, new, desc, "reviewed_by_id", "reviewed_at");
 				break;
 			case PART_COMMENT:
 				new = stamp_author(old, new, desc, "author_id", "created_at");

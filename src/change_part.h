@@ -25,6 +25,8 @@ typedef enum PartTable
 	PART_LINK,
 	PART_WAIVER,
 	PART_PROPOSAL,
+	PART_COMMUNICATION,
+	PART_REVIEW,
 	PART_OTHER					/* parts of later rooms: never plan */
 } PartTable;
 
@@ -50,7 +52,19 @@ extern bool part_same(HeapTuple old, HeapTuple new, TupleDesc desc,
 					  const char *const *columns);
 extern bool part_is(HeapTuple tuple, TupleDesc desc, const char *column,
 					const char *code);
+/* The row with another value in a column. */
+extern HeapTuple part_set(HeapTuple tuple, TupleDesc desc, const char *column,
+						  Datum value, bool isnull);
+/* The row with who is acting in a column. */
+extern HeapTuple part_stamp_actor(HeapTuple tuple, TupleDesc desc,
+								  const char *column);
 extern bool part_true(HeapTuple tuple, TupleDesc desc, const char *column);
+
+/* MC008: this column of a part is not what it has to be. */
+extern void part_malformed(Relation rel, const char *column,
+						   const char *problem);
+/* Null, empty and blank text say nothing. */
+extern bool part_blank(HeapTuple tuple, TupleDesc desc, const char *column);
 
 /* Whether a time lies within the client's statement: nobody gave it. */
 extern bool part_time_is_now(TimestampTz at);
@@ -73,5 +87,33 @@ extern void part_edit_judge(PartTable table, const PartEdit *edit,
 							TupleDesc desc, Relation rel, Status status,
 							const ChangeModel *model, TimestampTz begun,
 							bool submitted);
+
+
+/* Closed or cancelled. */
+extern bool status_is_over(Status status);
+
+/* Rules that several parts have; change_part_rule.c says which they are. */
+extern void edit_check_person(const PartEdit *edit, TupleDesc desc,
+							  Relation rel, const char *column);
+extern void edit_check_author(const PartEdit *edit, TupleDesc desc,
+							  Relation rel, const char *column,
+							  const char *when);
+extern void edit_check_time(const PartEdit *edit, TupleDesc desc, Relation rel,
+							const char *column);
+extern void edit_check_fixed(const PartEdit *edit, TupleDesc desc,
+							 Relation rel, const char *const *columns);
+/* MC001: it is not the time for this. */
+extern void progress_error(const char *what, int64 change_id,
+						   const char *status, const char *hint);
+
+/* Of parts with a file of their own: what part_edit_judge() asks them. */
+extern HeapTuple communication_stamp(HeapTuple old, HeapTuple new,
+									 TupleDesc desc, Status status);
+extern void communication_judge(const PartEdit *edit, TupleDesc desc,
+								Relation rel, Status status,
+								const ChangeModel *model, TimestampTz begun);
+extern void review_judge(const PartEdit *edit, TupleDesc desc, Relation rel,
+						 Status status, const ChangeModel *model,
+						 TimestampTz begun);
 
 #endif							/* CHANGEMGMT_CHANGE_PART_H */

@@ -47,6 +47,9 @@ part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc)
 		{PART_CHECK, "kind", "check_kind"},
 		{PART_CHECK, "stage", "check_stage"},
 		{PART_LINK, "relation", "link_relation"},
+		{PART_COMMUNICATION, "timing", "communication_timing"},
+		{PART_COMMUNICATION, "channel", "communication_channel"},
+		{PART_REVIEW, "kind", "review_kind"},
 	};
 
 	for (size_t i = 0; i < lengthof(coded); i++)
@@ -62,7 +65,7 @@ part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc)
 	}
 }
 
-static void
+void
 part_malformed(Relation rel, const char *column, const char *problem)
 {
 	ereport(ERROR,
@@ -71,7 +74,7 @@ part_malformed(Relation rel, const char *column, const char *problem)
 			 errtablecol(rel, SPI_fnumber(RelationGetDescr(rel), column))));
 }
 
-static bool
+bool
 part_blank(HeapTuple tuple, TupleDesc desc, const char *column)
 {
 	bool		isnull;
@@ -106,6 +109,11 @@ part_check_values(PartTable table, HeapTuple tuple, Relation rel)
 		{PART_WAIVER, "reason", true},
 		{PART_PROPOSAL, "key", true},
 		{PART_PROPOSAL, "definition", false},
+		{PART_COMMUNICATION, "timing", true},
+		{PART_COMMUNICATION, "stakeholder", true},
+		{PART_COMMUNICATION, "channel", true},
+		{PART_COMMUNICATION, "message", true},
+		{PART_REVIEW, "kind", true},
 	};
 	static KeptPlan exists = {
 		"SELECT FROM changemgmt.change WHERE id OPERATOR(pg_catalog.=) $1",
@@ -165,6 +173,13 @@ part_check_values(PartTable table, HeapTuple tuple, Relation rel)
 		if (!isnull && TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(at)))
 			part_malformed(rel, "checked_at", "is infinite");
 	}
+	else if (table == PART_COMMUNICATION)
+	{
+		Datum		at = part_value(tuple, desc, "sent_at", &isnull);
+
+		if (!isnull && TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(at)))
+			part_malformed(rel, "sent_at", "is infinite");
+	}
 }
 
 /* ----------------------------------------------------------------
@@ -185,11 +200,13 @@ row_is_plan(PartTable table, HeapTuple tuple, TupleDesc desc)
 			return !part_true(tuple, desc, "is_condition") &&
 				!part_is(tuple, desc, "phase", "follow_up");
 		case PART_CHECK:
+		case PART_COMMUNICATION:
 			return part_true(tuple, desc, "is_planned");
 		case PART_LINK:
 			return part_is(tuple, desc, "relation", "depends_on");
 		case PART_COMMENT:
 		case PART_WAIVER:
+		case PART_REVIEW:
 		case PART_OTHER:
 			return false;
 	}
@@ -210,6 +227,8 @@ part_edit_is_plan(PartTable table, const PartEdit *edit, TupleDesc desc)
 		[PART_LINK] = {"relation", "target_change_id", "target", NULL},
 		[PART_WAIVER] = {NULL},
 		[PART_PROPOSAL] = {"key", "definition", "proposed_from_change_id", NULL},
+		[PART_COMMUNICATION] = {"timing", "stakeholder", "channel", "message", NULL},
+		[PART_REVIEW] = {NULL},
 		[PART_OTHER] = {NULL},
 	};
 
@@ -250,6 +269,13 @@ part_check_move(PartTable table, HeapTuple old, HeapTuple new, Relation rel)
 		(void) part_value(old, desc, "passed", &isnull);
 		free &= isnull;
 	}
+	if (table == PART_COMMUNICATION)
+	{
+		bool		isnull;
+
+		(void) part_value(old, desc, "sent_at", &isnull);
+		free &= isnull;
+	}
 	if (!free)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
@@ -261,7 +287,7 @@ part_check_move(PartTable table, HeapTuple old, HeapTuple new, Relation rel)
 }
 
 /* Nobody writes in another's name. */
-static void
+void
 edit_check_person(const PartEdit *edit, TupleDesc desc, Relation rel,
 				  const char *column)
 {
@@ -283,7 +309,7 @@ edit_check_person(const PartEdit *edit, TupleDesc desc, Relation rel,
 }
 
 /* What somebody wrote only the same person changes or takes back. */
-static void
+void
 edit_check_author(const PartEdit *edit, TupleDesc desc, Relation rel,
 				  const char *column, const char *when)
 {
@@ -322,7 +348,7 @@ edit_check_author(const PartEdit *edit, TupleDesc desc, Relation rel,
 				 errtable(rel)));
 }
 
-static void
+void
 edit_check_time(const PartEdit *edit, TupleDesc desc, Relation rel,
 				const char *column)
 {
@@ -340,7 +366,7 @@ edit_check_time(const PartEdit *edit, TupleDesc desc, Relation rel,
 				 errtablecol(rel, SPI_fnumber(desc, column))));
 }
 
-static void
+void
 progress_error(const char *what, int64 change_id, const char *status,
 			   const char *hint)
 {
@@ -352,7 +378,7 @@ progress_error(const char *what, int64 change_id, const char *status,
 }
 
 /* Who did it and when are written with what was done, and not again. */
-static void
+void
 edit_check_fixed(const PartEdit *edit, TupleDesc desc, Relation rel,
 				 const char *const *columns)
 {
@@ -368,7 +394,7 @@ edit_check_fixed(const PartEdit *edit, TupleDesc desc, Relation rel,
 					 errtablecol(rel, SPI_fnumber(desc, *columns))));
 }
 
-static bool
+bool
 status_is_over(Status status)
 {
 	return status == STATUS_CLOSED || status == STATUS_CANCELLED;
@@ -571,6 +597,12 @@ part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 			break;
 		case PART_CHECK:
 			check_judge(edit, desc, rel, status, begun);
+			break;
+		case PART_COMMUNICATION:
+			communication_judge(edit, desc, rel, status, model, begun);
+			break;
+		case PART_REVIEW:
+			review_judge(edit, desc, rel, status, model, begun);
 			break;
 		case PART_COMMENT:
 			edit_check_author(edit, desc, rel, "author_id", "created_at");

@@ -32,6 +32,7 @@
 
 /* What of a row of each part is sealed: these columns, in this order. */
 #define CHECK_CONTENT "kind, stage, title, expected, is_required"
+#define COMMUNICATION_CONTENT "timing, stakeholder, channel, message"
 #define ITEM_CONTENT "ci_id, role, version_before, version_after"
 #define LINK_CONTENT "relation, target_change_id, target"
 #define RISK_CONTENT "description, likelihood, impact, mitigation"
@@ -41,6 +42,7 @@
 /* The same, for rows as the ledger recorded them. */
 const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 	{"change_check", CHECK_CONTENT, {{"is_planned", true, NULL}}},
+	{"change_communication", COMMUNICATION_CONTENT, {{"is_planned", true, NULL}}},
 	{"change_item", ITEM_CONTENT, {{NULL, false, NULL}}},
 	{"change_link", LINK_CONTENT, {{"relation", true, "depends_on"}}},
 	{"change_risk", RISK_CONTENT, {{NULL, false, NULL}}},
@@ -86,7 +88,12 @@ static KeptPlan plan_parts = {
 			   " SELECT 'template_proposal', pg_catalog.jsonb_build_array("
 			   PROPOSAL_CONTENT ")::pg_catalog.text"
 			   " FROM changemgmt.template_proposal"
-			   " WHERE change_id OPERATOR(pg_catalog.=) $1"),
+			   " WHERE change_id OPERATOR(pg_catalog.=) $1"
+			   " UNION ALL"
+			   " SELECT 'change_communication', pg_catalog.jsonb_build_array("
+			   COMMUNICATION_CONTENT ")::pg_catalog.text"
+			   " FROM changemgmt.change_communication"
+			   " WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned"),
 	1, {INT8OID}, NULL
 };
 

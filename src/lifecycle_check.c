@@ -542,6 +542,79 @@ check_stability_confirmed(const Transition *t)
 	return pstrdup("nobody has confirmed that the service is stable");
 }
 
+/* Communications of a timing that are planned and were not sent. */
+#define NOT_SENT(timing) \
+	"SELECT stakeholder FROM changemgmt.change_communication" \
+	" WHERE change_id OPERATOR(pg_catalog.=) $1" \
+	" AND timing OPERATOR(pg_catalog.=) '" timing "'" \
+	" AND sent_at IS NULL ORDER BY id"
+
+/* Who was not told yet, or "nobody"; NULL where all were, and somebody was. */
+static char *
+told(KeptPlan *open, KeptPlan *done, const Transition *t, const char *when,
+	 TimestampTz since)
+{
+	Datum		arguments[2];
+	StringInfoData buf;
+	uint64		count;
+
+	if (!relation_exists("change_communication"))
+		return psprintf("nobody was told %s the work", when);
+	arguments[0] = t->row->value[CH_id];
+	arguments[1] = TimestampTzGetDatum(since);
+	kept_plan_execute(open, arguments, NULL, 0);
+	count = SPI_processed;
+	initStringInfo(&buf);
+	for (uint64 i = 0; i < count && i < 10; i++)
+		text_list_add(&buf, SPI_getvalue(SPI_tuptable->vals[i],
+										 SPI_tuptable->tupdesc, 1));
+	SPI_freetuptable(SPI_tuptable);
+	if (count > 0)
+		return psprintf("not told %s the work: %s%s", when, buf.data,
+						count > 10 ? " ..." : "");
+	kept_plan_execute(done, arguments, NULL, 1);
+	count = SPI_processed;
+	SPI_freetuptable(SPI_tuptable);
+	return count > 0 ? NULL : psprintf("nobody was told %s the work", when);
+}
+
+static char *
+check_stakeholders_told(const Transition *t)
+{
+	static KeptPlan open = {
+		NOT_SENT("before"), 1, {INT8OID}, NULL
+	};
+	static KeptPlan done = {
+		"SELECT FROM changemgmt.change_communication"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1"
+		" AND timing OPERATOR(pg_catalog.=) 'before'"
+		" AND sent_at OPERATOR(pg_catalog.>=) $2",
+		2, {INT8OID, TIMESTAMPTZOID}, NULL
+	};
+
+	return told(&open, &done, t, "before", DT_NOBEGIN);
+}
+
+/* An end that was announced, and was none (resume_work), is announced again. */
+static char *
+check_end_announced(const Transition *t)
+{
+	static KeptPlan open = {
+		NOT_SENT("after"), 1, {INT8OID}, NULL
+	};
+	static KeptPlan done = {
+		"SELECT FROM changemgmt.change_communication"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1"
+		" AND timing OPERATOR(pg_catalog.=) 'after'"
+		" AND sent_at OPERATOR(pg_catalog.>=) $2",
+		2, {INT8OID, TIMESTAMPTZOID}, NULL
+	};
+
+	return told(&open, &done, t, "after",
+				change_is_null(t->row, actual_end) ? DT_NOBEGIN :
+				change_time(t->row, actual_end));
+}
+
 static const Requirement engine_requirements[] = {
 	{"plan_complete", "Owner, what, why, items, impact, risk, way back, verification and time are there.",
 		"Fill it in with changemgmt.edit_change(%lld, ...), add_item, add_risk, add_check.",
@@ -598,6 +671,12 @@ static const Requirement engine_requirements[] = {
 	{"stability_confirmed", "After a rollback or a failure somebody confirmed stability.",
 		"changemgmt.confirm_stability(%lld).",
 	check_stability_confirmed, V(CLOSE), 0},
+	{"stakeholders_told", "Everybody was told before the work who is to be told then, and somebody is.",
+		"changemgmt.mark_sent(communication_id) for each that was sent; post_update(%lld, message) for what was told besides.",
+	check_stakeholders_told, 0, 0},
+	{"end_announced", "Everybody was told after the work who is to be told then, and somebody since it ended.",
+		"changemgmt.mark_sent(communication_id) for each that was sent; post_update(%lld, message) for what was told besides.",
+	check_end_announced, 0, 0},
 };
 
 void

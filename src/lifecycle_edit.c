@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -31,6 +32,7 @@
 PG_FUNCTION_INFO_V1(create_change_from);
 PG_FUNCTION_INFO_V1(edit_change);
 PG_FUNCTION_INFO_V1(copy_change);
+PG_FUNCTION_INFO_V1(create_follow_up);
 PG_FUNCTION_INFO_V1(template_check);
 
 /* Keys that name people and teams, and the columns that hold their ids. */
@@ -86,6 +88,12 @@ static struct
 			" r.title, r.expected, COALESCE(r.is_required, true)"
 			" FROM pg_catalog.jsonb_array_elements($2) AS e,"
 			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check, e) AS r",
+	2, {INT8OID, JSONBOID}, NULL}},
+	{"communications", {"message", "timing", "stakeholder", "channel", NULL}, NULL, {
+			"INSERT INTO changemgmt.change_communication (change_id, timing, stakeholder, channel, message)"
+			" SELECT $1, COALESCE(r.timing, 'before'), r.stakeholder,"
+			" COALESCE(r.channel, 'email'), r.message"
+			" FROM pg_catalog.jsonb_populate_recordset(NULL::changemgmt.change_communication, $2) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
 };
 
@@ -744,6 +752,13 @@ copy_change(PG_FUNCTION_ARGS)
 			" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned ORDER BY id",
 		2, {INT8OID, INT8OID}, NULL},
 	};
+	static KeptPlan copy_communications = {
+		"INSERT INTO changemgmt.change_communication (change_id, timing, stakeholder, channel, message)"
+		" SELECT $2, timing, stakeholder, channel, message"
+		" FROM changemgmt.change_communication"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned ORDER BY id",
+		2, {INT8OID, INT8OID}, NULL
+	};
 	ChangeRow	row;
 	const ChangeModel *model;
 	Datum		arguments[3];
@@ -786,7 +801,88 @@ copy_change(PG_FUNCTION_ARGS)
 	arguments[1] = spi_first_value(1, &isnull);
 	for (size_t i = 0; i < lengthof(copies); i++)
 		kept_plan_execute(&copies[i], arguments, NULL, 0);
+	if (relation_exists("change_communication"))
+		kept_plan_execute(&copy_communications, arguments, NULL, 0);
 	change_find(&row, DatumGetInt64(arguments[1]), false);
+	result = lifecycle_state(&row);
+	SPI_finish();
+	return result;
+}
+
+/*
+ * create_follow_up(change_id, title, description, model, owner, with_items):
+ * a new change, linked to the one that it was learned of.
+ */
+Datum
+create_follow_up(PG_FUNCTION_ARGS)
+{
+	static KeptPlan items = {
+		"SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
+		" 'ci', ci.name, 'role', p.role) ORDER BY p.id)"
+		" FROM changemgmt.change_item AS p"
+		" JOIN changemgmt.configuration_item AS ci"
+		"  ON ci.id OPERATOR(pg_catalog.=) p.ci_id"
+		" WHERE p.change_id OPERATOR(pg_catalog.=) $1",
+		1, {INT8OID}, NULL
+	};
+	static KeptPlan follow = {
+		"INSERT INTO changemgmt.change_link (change_id, relation, target_change_id)"
+		" VALUES ($1, 'follows_up', $2)",
+		2, {INT8OID, INT8OID}, NULL
+	};
+	static const struct
+	{
+		int			argument;
+		const char *key;
+	}			texts[] = {
+		{1, "title"}, {2, "description"}, {3, "model"}, {4, "owner"}
+	};
+	ChangeRow	row;
+	JsonbParseState *state = NULL;
+	JsonbValue	value;
+	Datum		arguments[2];
+	Datum		change;
+	bool		isnull;
+	Datum		result;
+
+	SPI_connect();
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_INVALID_INPUT),
+				 errmsg("the change is null")));
+	change_find(&row, PG_GETARG_INT64(0), false);
+	arguments[1] = row.value[CH_id];
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (size_t i = 0; i < lengthof(texts); i++)
+		if (!PG_ARGISNULL(texts[i].argument))
+			jsonb_push_text(&state, texts[i].key,
+							text_to_cstring(PG_GETARG_TEXT_PP(texts[i].argument)));
+	jsonb_push_text(&state, "environment", change_text(&row, environment));
+	/* what it tells is what the other one may not */
+	jsonb_push_bool(&state, "confidential", change_bool(&row, confidential));
+	if (!change_is_null(&row, confidential_until))
+		jsonb_push_text(&state, "confidential_until",
+						DatumGetCString(DirectFunctionCall1(timestamptz_out,
+															row.value[CH_confidential_until])));
+	if (!PG_ARGISNULL(5) && PG_GETARG_BOOL(5))
+	{
+		kept_plan_execute(&items, &arguments[1], NULL, 1);
+		change = spi_first_value(1, &isnull);
+		if (!isnull)
+		{
+			JsonbToJsonbValue(DatumGetJsonbP(change), &value);
+			jsonb_push_value(&state, "items", &value);
+		}
+	}
+	change = DirectFunctionCall1(create_change_from,
+								 JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state,
+																				 WJB_END_OBJECT,
+																				 NULL))));
+	arguments[0] = GetAttributeByName(DatumGetHeapTupleHeader(change), "id",
+									  &isnull);
+	kept_plan_execute(&follow, arguments, NULL, 0);
+	kept_plan_require_row(&follow, "the link of the follow-up");
+	change_find(&row, DatumGetInt64(arguments[0]), false);
 	result = lifecycle_state(&row);
 	SPI_finish();
 	return result;

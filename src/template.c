@@ -319,6 +319,11 @@ plan_of(const ChangeRow *row)
 		"   'kind', p.kind, 'stage', p.stage, 'title', p.title,"
 		"   'expected', p.expected, 'is_required', p.is_required) ORDER BY p.id)"
 		"  FROM changemgmt.change_check AS p"
+		"  WHERE p.change_id OPERATOR(pg_catalog.=) c.id AND p.is_planned),"
+		" 'communications', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
+		"   'timing', p.timing, 'stakeholder', p.stakeholder,"
+		"   'channel', p.channel, 'message', p.message) ORDER BY p.id)"
+		"  FROM changemgmt.change_communication AS p"
 		"  WHERE p.change_id OPERATOR(pg_catalog.=) c.id AND p.is_planned)))"
 		" FROM changemgmt.change AS c WHERE c.id OPERATOR(pg_catalog.=) $1",
 		1, {INT8OID}, NULL

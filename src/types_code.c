@@ -144,6 +144,28 @@ static const Code check_stage_codes[] = {
 	{"7_days", "7 Days", "A week after."},
 };
 
+static const Code communication_timing_codes[] = {
+	{"before", "Before", "Before the work begins."},
+	{"during", "During", "While work is under way."},
+	{"after", "After", "When the work has ended."},
+};
+
+static const Code communication_channel_codes[] = {
+	{"email", "E-Mail", "An e-mail."},
+	{"chat", "Chat", "A message in a chat."},
+	{"phone", "Phone", "A call."},
+	{"status_page", "Status Page", "A note on the status page."},
+	{"meeting", "Meeting", "Said in a meeting."},
+	{"ticket", "Ticket", "A note in a ticket."},
+	{"other", "Other", "Any other channel."},
+};
+
+static const Code review_kind_codes[] = {
+	{"post_implementation", "Post-Implementation Review", "What went well and what did not."},
+	{"post_mortem", "Post-Mortem", "Causes, lessons and actions."},
+	{"independent", "Independent Review", "By somebody who had no part in it."},
+};
+
 static const Code link_relation_codes[] = {
 	{"parent", "Parent", "The target is the greater change that this one is part of."},
 	{"depends_on", "Depends On", "The target has to be done before."},
@@ -252,6 +274,9 @@ static const CodeList code_lists[] = {
 	CODE_LIST("check_kind", check_kind_codes),
 	CODE_LIST("check_stage", check_stage_codes),
 	CODE_LIST("link_relation", link_relation_codes),
+	CODE_LIST("communication_timing", communication_timing_codes),
+	CODE_LIST("communication_channel", communication_channel_codes),
+	CODE_LIST("review_kind", review_kind_codes),
 	CODE_LIST("emergency_threshold", emergency_threshold_codes),
 	CODE_LIST("object_kind", object_kind_codes),
 	CODE_LIST("seat", seat_codes),

@@ -66,6 +66,8 @@ BEGIN
 	PERFORM changemgmt.add_task(c, 'tell', 'follow_up');
 	look := changemgmt.add_check(c, 'look');
 	PERFORM changemgmt.add_comment(c, 'said');
+	PERFORM changemgmt.add_communication(c, 'before', 'customers', 'email', 'soon');
+	PERFORM changemgmt.post_update(c, 'asked for');
 	PERFORM changemgmt.link_change(c, 'depends_on', other);
 	PERFORM changemgmt.link_change(c, 'ticket', target => 'T');
 	INSERT INTO changemgmt.template_proposal (change_id, key, definition) VALUES (c, 'standing', '{"base": "standard", "plan": {}}');
@@ -87,6 +89,7 @@ BEGIN
 			WHEN 'start' THEN PERFORM changemgmt.complete_task(ask); PERFORM changemgmt.cancel(other, 'not needed');
 				PERFORM changemgmt.start(c);
 			WHEN 'complete' THEN PERFORM changemgmt.complete_task(work); PERFORM changemgmt.complete(c);
+				PERFORM changemgmt.review_change(c, lessons => 'look first');
 			WHEN 'pass' THEN PERFORM pg_temp.act('bob'); PERFORM changemgmt.record_check(look, true, 'seen');
 				PERFORM changemgmt.pass(c);
 			WHEN 'roll_back' THEN PERFORM changemgmt.roll_back(c, 'errors', 'testing');
@@ -290,6 +293,24 @@ INSERT INTO expected (relation, column_name, value, open, waiting, decided, reje
 		'{"implemented": "ok", "cancelled": "MC008"}'),
 	('change_check', 'checked_at', '(SELECT max(actual_start) + interval ''1 millisecond'' FROM changemgmt.change)', 'MC005|MC008', 'MC005|MC008', 'MC005|MC008', 'MC005|MC008', 'MC005|MC008',
 		'MC001|MC005|MC008', '{"implemented": "ok"}');
+-- a communication: the plan is free until it is frozen, or sent; that happens once
+SELECT pg_temp.always('change_communication', 'sent_at IS NULL', 'MC005', '{id 1000000}'),
+	pg_temp.always('change_communication', 'sent_at IS NULL', 'nothing', '{is_planned false}'),
+	pg_temp.always('change_communication', 'sent_at IS NULL', 'MC008', ARRAY['sent_by_id changemgmt.person_id(''bob'')']),
+	pg_temp.always('change_communication', 'sent_at IS NULL', 'ok',
+		ARRAY['sent_at (SELECT max(created_at) + interval ''1 microsecond'' FROM changemgmt.change)']),
+	pg_temp.plan('change_communication', 'sent_at IS NULL', ARRAY['change_id ' || :elsewhere, 'timing ''during''', 'stakeholder ''walked''',
+		'channel ''phone''', 'message ''walked''']),
+	pg_temp.always('change_communication', 'sent_at IS NOT NULL', 'MC005', ARRAY['id 1000000', 'change_id ' || :elsewhere, 'timing ''during''',
+		'stakeholder ''walked''', 'channel ''phone''', 'message ''walked''', 'sent_by_id changemgmt.person_id(''bob'')']),
+	pg_temp.always('change_communication', 'sent_at IS NOT NULL', 'nothing', '{is_planned true}'),
+	pg_temp.always('change_communication', 'sent_at IS NOT NULL', 'MC001', ARRAY['sent_at clock_timestamp()']) \g /dev/null
+-- a review is corrected by who wrote it, as long as the change is not closed
+INSERT INTO expected (relation, column_name, value, running, over)
+SELECT 'change_review', c, v, 'MC003', 'MC006' FROM (VALUES ('kind', '''independent'''), ('went_well', '''walked'''), ('went_badly', '''walked'''),
+	('causes', '''walked'''), ('lessons', '''walked'''), ('actions', '''walked'''), ('reviewed_by_id', 'changemgmt.person_id(''bob'')'),
+	('reviewed_at', 'now() - interval ''1 day''')) AS v (c, v);
+SELECT pg_temp.always('change_review', 'true', 'MC005', ARRAY['id 1000000', 'change_id ' || :elsewhere]) \g /dev/null
 -- what somebody said is theirs
 SELECT pg_temp.always('change_comment', 'true', 'MC003|MC005', ARRAY['id 1000000', 'change_id ' || :elsewhere,
 		'author_id changemgmt.person_id(''bob'')', 'body ''walked''', 'created_at now() - interval ''1 day''']) \g /dev/null
@@ -474,6 +495,22 @@ INSERT INTO put VALUES
 		'MC003', 'MC003', 'MC003', 'MC003', 'MC003'),
 	('change_link', jsonb_build_object('relation', 'depends_on', 'target_change_id', :elsewhere), 'relation', 'ok', 'ok', 'MC005', 'MC005', 'MC005'),
 	('change_link', '{"relation": "ticket", "target": "put"}', 'target', 'ok', 'ok', 'ok', 'ok', 'ok'),
+	('change_communication', '{"timing": "before", "stakeholder": "put", "channel": "chat", "message": "put", "is_planned": true}', 'is_planned',
+		'ok', 'ok', 'MC005', 'stamped', 'MC001'),
+	('change_communication', '{"timing": "before", "stakeholder": "put", "channel": "chat", "message": "put", "is_planned": false}', 'is_planned',
+		'stamped', 'stamped', 'MC005', 'ok', 'MC001'),
+	('change_communication', jsonb_build_object('timing', 'before', 'stakeholder', 'put', 'channel', 'chat', 'message', 'put', 'is_planned', false,
+		'sent_at', clock_timestamp(), 'sent_by_id', changemgmt.person_id('bob')), 'sent_by_id', 'MC003', 'MC003', 'MC003', 'MC003', 'MC003'),
+	('change_communication', '{"timing": "before", "stakeholder": "put", "channel": "chat", "message": "put", "is_planned": false, "sent_at": "1999-01-01"}',
+		'sent_at', 'MC008', 'MC008', 'MC008', 'MC008', 'MC008'),
+	('change_communication', '{"timing": "before", "stakeholder": "put", "channel": "chat", "message": "put", "is_planned": false, "sent_at": "2999-01-01"}',
+		'sent_at', 'MC008', 'MC008', 'MC008', 'MC008', 'MC008'),
+	-- none in progress, nor cancelled before it began
+	('change_review', '{"kind": "post_implementation", "lessons": "put"}', 'lessons', 'MC001', 'MC001', 'MC001', 'MC001|ok', 'MC001|ok'),
+	('change_review', '{"kind": "post_implementation", "lessons": "put", "reviewed_at": "1999-01-01"}', 'reviewed_at',
+		'MC001', 'MC001', 'MC001', 'MC001|stamped', 'MC001|stamped'),
+	('change_review', jsonb_build_object('kind', 'post_implementation', 'lessons', 'put', 'reviewed_by_id', changemgmt.person_id('bob')), 'reviewed_by_id',
+		'MC003', 'MC003', 'MC003', 'MC003', 'MC003'),
 	('change_waiver', '{"requirement": "notice", "reason": "put"}', 'requirement', 'MC003', 'MC003', 'MC003', 'MC003', 'MC003'),
 	-- each of them proposes one
 	('template_proposal', '{"key": "other", "definition": {"base": "standard", "plan": {}}}', 'key', '23505', '23505', '23505', '23505', '23505'),

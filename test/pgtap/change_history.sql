@@ -18,7 +18,7 @@ DECLARE
 	part_rows jsonb;
 	result jsonb := '{}';
 BEGIN
-	FOREACH part IN ARRAY '{change_item,change_risk,change_task,change_check,change_comment,change_link,change_waiver,approval_vote,template_proposal}'::text[] LOOP
+	FOREACH part IN ARRAY '{change_item,change_risk,change_task,change_check,change_comment,change_link,change_waiver,approval_vote,template_proposal,change_communication,change_review}'::text[] LOOP
 		EXECUTE format('SELECT coalesce(jsonb_agg(to_jsonb(p) ORDER BY p.id), ''[]'') FROM changemgmt.%I AS p WHERE p.change_id = $1', part)
 			INTO part_rows USING id;
 		result := result || jsonb_build_object(part, part_rows);

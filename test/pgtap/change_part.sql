@@ -1,7 +1,7 @@
 -- Parts of a change: what they raise, when they are frozen, who did what.
 
 BEGIN;
-SELECT plan(214);
+SELECT plan(216);
 
 -- who may set conditions is tested in lifecycle.sql
 ALTER TABLE changemgmt.change_task DISABLE TRIGGER condition_judge;
@@ -441,7 +441,7 @@ SELECT is((SELECT author_id FROM changemgmt.change_comment WHERE body = 'anonymo
 SET LOCAL changemgmt.actor = 'ada';
 
 SELECT throws_ok(format('TRUNCATE changemgmt.%I', t), 'MC006', t || ' is not truncated: history is append-only', 'TRUNCATE ' || t)
-FROM unnest('{change_item,change_risk,change_task,change_check,change_comment,change_link,change_waiver,approval_vote,template_proposal}'::text[]) AS t;
+FROM unnest('{change_item,change_risk,change_task,change_check,change_comment,change_link,change_waiver,approval_vote,template_proposal,change_communication,change_review}'::text[]) AS t;
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'the trail is whole');
 
 SELECT finish();

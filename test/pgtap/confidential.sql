@@ -64,7 +64,7 @@ CREATE TEMP TABLE of_change AS
 	  AND (c.relname IN ('change', 'ledger')
 		   OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'change_id' AND a.attnum > 0));
 SELECT set_eq('SELECT relation FROM of_change', $$SELECT 'changemgmt.' || r FROM unnest(ARRAY['change', 'ledger', 'change_item',
-	'change_risk', 'change_task', 'change_check', 'change_comment', 'change_link', 'change_waiver', 'approval_vote', 'template_proposal', 'incident_cause', 'agenda_item', 'meeting_minute', 'booking', 'duty']) AS r$$,
+	'change_risk', 'change_task', 'change_check', 'change_comment', 'change_link', 'change_communication', 'change_review', 'change_waiver', 'approval_vote', 'template_proposal', 'incident_cause', 'agenda_item', 'meeting_minute', 'booking', 'duty']) AS r$$,
 	'these tables tell of changes');
 SELECT is_empty($$SELECT relation FROM of_change WHERE NOT (SELECT relrowsecurity FROM pg_class WHERE oid = relation::regclass)
 	OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = relation::regclass)$$, 'each has row-level security');

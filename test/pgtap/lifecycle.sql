@@ -477,8 +477,8 @@ FROM (VALUES
 		SELECT set_config('changemgmt.actor', 'anna', true);
 		SELECT changemgmt.submit(%1$s)$$, pg_temp.id('lean_normal planned'), o.editor)) AS r;
 INSERT INTO tested VALUES ('writers_known');
--- in template.sql
-INSERT INTO tested VALUES ('template_record');
+-- in template.sql, and change_communication.sql
+INSERT INTO tested VALUES ('template_record'), ('stakeholders_told'), ('end_announced');
 
 -- schedule_conflict.sql tests those of the schedule
 SELECT set_eq($$SELECT name FROM changemgmt.requirement_list() WHERE name NOT IN ('in_window', 'no_blackout', 'no_conflict')$$,
@@ -966,6 +966,7 @@ SELECT set_eq($$SELECT relation, field FROM changemgmt.field_class() WHERE relat
 	UNION ALL SELECT 'change_task', unnest('{phase,position,title,description,object_kind,object_name}'::text[])
 	UNION ALL SELECT 'change_check', unnest('{kind,stage,title,expected,is_required}'::text[])
 	UNION ALL SELECT 'change_link', unnest('{relation,target_change_id,target}'::text[])
+	UNION ALL SELECT 'change_communication', unnest('{timing,stakeholder,channel,message}'::text[])
 	UNION ALL SELECT 'template_proposal', unnest('{key,definition,proposed_from_change_id}'::text[])$$,
 	'and this of the parts');
 SELECT is_empty($$SELECT a.attrelid::regclass, a.attname
@@ -1031,6 +1032,8 @@ FROM (VALUES
 	('what a check expects', 'fresh, stale', ARRAY[$$UPDATE changemgmt.change_check SET expected = '5 ms' WHERE change_id = $1$$]),
 	('a dependency', 'fresh, stale, fresh', ARRAY[$$SELECT changemgmt.link_change($1, 'depends_on', 1)$$, $$DELETE FROM changemgmt.change_link WHERE change_id = $1$$]),
 	('a commit', 'fresh, fresh', ARRAY[$$SELECT changemgmt.link_change($1, 'commit', target => 'abc')$$]),
+	('who is told what', 'fresh, stale, fresh', ARRAY[$$SELECT changemgmt.add_communication($1, 'before', 'users', 'chat', 'soon')$$, $$DELETE FROM changemgmt.change_communication WHERE change_id = $1$$]),
+	('what was told besides', 'fresh, fresh', ARRAY[$$SELECT changemgmt.post_update($1, 'soon')$$]),
 	('a comment', 'fresh, fresh', ARRAY[$$SELECT changemgmt.add_comment($1, 'hm')$$]),
 	('two edits, one put back', 'fresh, stale, stale, stale', ARRAY[$$UPDATE changemgmt.change SET title = 'x' WHERE id = $1$$, $$UPDATE changemgmt.change SET description = 'x' WHERE id = $1$$, $$UPDATE changemgmt.change SET title = 'replace the disk' WHERE id = $1$$])
 ) AS v (what, wanted, statements);

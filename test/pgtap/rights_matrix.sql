@@ -151,6 +151,11 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('add_check', 'add_check({draft}, ''more'')',                        '- - ok ok - ok ok ok'),
 	('add_comment', 'add_comment({draft}, ''hm'')',                      '- - ok ok ok ok ok ok'),
 	('complete_duty', 'complete_duty({duty}, ''called'')',               '- - ok ok ok ok ok ok'),
+	('add_communication', 'add_communication({draft}, ''after'', ''users'', ''chat'', ''done'')', '- - ok ok - ok ok ok'),
+	('mark_sent', 'mark_sent({communication})',                          '- - ok ok - ok ok ok'),
+	('remove_communication', 'remove_communication({communication})',    '- - ok ok - ok ok ok'),
+	('create_follow_up', 'create_follow_up({closed}, ''more'')',         '- - ok ok - ok ok ok'),
+	('review_change', 'review_change({implemented}, lessons => ''look'')', '- - ok ok ok ok ok ok'),
 	('link_change', 'link_change({draft}, ''ticket'', target => ''T2'')', '- - ok ok - ok ok ok'),
 	('remove_item', 'remove_item({item})',                               '- - ok ok - ok ok ok'),
 	('remove_risk', 'remove_risk({risk})',                               '- - ok ok - ok ok ok'),
@@ -173,6 +178,7 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('skip_task', 'skip_task({open_task}, ''no need'')',                 '- - - ok - ok ok ok'),
 	('complete', 'complete({done})',                                     '- - - ok - ok ok ok'),
 	('record_check', 'record_check({open_check}, true, ''seen'')',       '- - - ok - ok ok ok'),
+	('post_update', 'post_update({in_progress}, ''half way'')',          '- - - ok - ok ok ok'),
 	('resume_work', 'resume_work({verifying}, ''a step was left out'')', '- - - ok - ok ok ok'),
 	('pass', 'pass({checked})',                                          '- - - ok - ok ok ok'),
 	('fail', 'fail({verifying}, ''slow'', ''fixed forward'')',           '- - - ok - ok ok ok'),
@@ -308,6 +314,9 @@ INSERT INTO written VALUES
 	('change_task', 'change_id, title', '{draft}, ''more''', 'ok', 'title = ''other'' WHERE id = {task}', 'ok', 'id = {task}', 'ok'),
 	('change_check', 'change_id, title', '{draft}, ''more''', 'ok', 'title = ''other'' WHERE id = {check}', 'ok', 'id = {check}', 'ok'),
 	('change_comment', 'change_id, body', '{draft}, ''hm''', 'ok', 'body = ''never said''', 'MC003', 'true', 'MC003'),
+	('change_communication', 'change_id, timing, stakeholder, channel, message', '{draft}, ''before'', ''users'', ''chat'', ''soon''', 'ok',
+		'message = ''other'' WHERE id = {communication}', 'ok', 'id = {communication}', 'ok'),
+	('change_review', 'change_id, kind, lessons', '{implemented}, ''independent'', ''look first''', 'ok', 'lessons = ''none'' WHERE change_id = {checked}', 'MC003', 'change_id = {checked}', 'MC006'),
 	('change_link', 'change_id, relation, target', '{draft}, ''ticket'', ''T2''', 'ok', 'target = ''T3'' WHERE id = {link}', 'ok', 'id = {link}', 'ok'),
 	('site_requirement', 'name, function', '''ours'', ''public.regress_requirement(bigint)''', 'ok', 'hint = ''theirs''', 'ok', 'true', 'ok'),
 	('change_waiver', 'change_id, requirement, reason', '{planned}, ''checklist_done'', ''no list''', 'MC003', 'reason = ''theirs''', 'MC003', 'true', 'MC003'),
@@ -372,6 +381,8 @@ INSERT INTO seen VALUES
 	('board_agenda', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('board_minutes', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('approval_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('communication_plan', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('change_follow_up', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_schedule', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_fact', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('monthly_metrics', '- ok ok ok ok ok ok ok', 'month', '55000 55000 55000 55000 55000 55000 55000 55000'),
@@ -394,7 +405,7 @@ SELECT 'DROP', relation, format('DROP VIEW changemgmt.%I CASCADE', relation), '-
 CREATE TEMP TABLE counted (relation text);
 INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
 	'role_duty', 'configuration_item', 'ci_dependency', 'change_window', 'business_calendar', 'business_hours', 'holiday', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
-	'change_check', 'change_comment', 'change_link', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'template_proposal', 'incident',
+	'change_check', 'change_comment', 'change_link', 'change_communication', 'change_review', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'template_proposal', 'incident',
 	'incident_cause', 'incident_item', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'approval_policy', 'approval_level', 'duty']) AS name;
 -- forward: what setval does stays
 INSERT INTO matrix (kind, subject, statement, cells)
@@ -543,6 +554,7 @@ BEGIN
 	INSERT INTO changemgmt.template_proposal (change_id, key, definition) VALUES (c, 'standing', '{"base": "standard", "plan": {}}');
 	work := changemgmt.add_task(c, 'work');
 	look := changemgmt.add_check(c, 'look');
+	PERFORM changemgmt.add_communication(c, 'before', 'users', 'chat', 'soon');
 	FOREACH step IN ARRAY string_to_array(way, ' ') LOOP
 		PERFORM pg_temp.act(who);
 		CASE step
@@ -559,6 +571,7 @@ BEGIN
 			WHEN 'work' THEN PERFORM changemgmt.complete_task(work);
 			WHEN 'complete' THEN PERFORM changemgmt.complete(c);
 			WHEN 'check' THEN PERFORM pg_temp.act('bob'); PERFORM changemgmt.record_check(look, true, 'seen');
+				PERFORM changemgmt.review_change(c, lessons => 'look first');
 			WHEN 'pass' THEN PERFORM pg_temp.act('bob'); PERFORM changemgmt.pass(c);
 			WHEN 'roll_back' THEN PERFORM changemgmt.roll_back(c, 'errors', 'testing');
 			WHEN 'close' THEN PERFORM changemgmt.close(c);
@@ -607,6 +620,8 @@ UNION ALL
 SELECT 'task', (SELECT id FROM changemgmt.change_task WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'draft'
 UNION ALL
 SELECT 'check', (SELECT id FROM changemgmt.change_check WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'draft'
+UNION ALL
+SELECT 'communication', (SELECT id FROM changemgmt.change_communication WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'draft'
 UNION ALL
 SELECT 'link', (SELECT id FROM changemgmt.change_link WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'draft'
 UNION ALL

@@ -134,6 +134,9 @@ BEGIN
 	PERFORM changemgmt.confirm_stability(c);
 	PERFORM changemgmt.close(c);
 	PERFORM changemgmt.copy_change(c);
+	PERFORM changemgmt.post_update(c, 'done'), changemgmt.create_follow_up(c, 'more');
+	PERFORM changemgmt.review_change(c, lessons => 'look'), set_config('changemgmt.actor', 'cyd', true);
+	PERFORM changemgmt.review_change(c, 'independent', lessons => 'look'), set_config('changemgmt.actor', 'ann', true);
 
 	-- itil: a board, notice waived, a booking, an abort
 	SELECT id INTO c FROM changemgmt.create_change('b',

@@ -255,6 +255,14 @@ DO $$BEGIN IF to_regclass('changemgmt.duty') IS NOT NULL THEN
     PERFORM changemgmt.complete_duty((changemgmt.assign_duty(max(id), 'steering_report', 'Say how "far" it is', 'ann', now() + interval '1 day', 10080)).id, 'half')
     FROM changemgmt.change WHERE status = 'in_progress';
 END IF; END$$;
+DO $$
+BEGIN
+    IF to_regclass('changemgmt.change_communication') IS NULL THEN RETURN; END IF;
+    PERFORM changemgmt.add_communication(min(id), 'before', 'internal "staff"', 'email', E'Soon,\nvery soon') FROM changemgmt.change WHERE status = 'draft';
+    PERFORM changemgmt.post_update(max(id), 'Half way') FROM changemgmt.change WHERE status = 'in_progress';
+    PERFORM changemgmt.review_change(max(id), 'post_mortem', causes => 'a disk', lessons => 'two disks', actions => 'buy one')
+        FROM changemgmt.change WHERE outcome = 'failed';
+END $$;
 -- history from before the extension, and a draft that was deleted
 COPY changemgmt.change (id, title, model, type, status, outcome, requester_id, actual_start, actual_end, created_at) FROM stdin;
 100001	history	normal	normal	closed	successful	1	2020-01-01 10:00+00	2020-01-01 11:00+00	2019-12-24 00:00+00

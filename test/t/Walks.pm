@@ -55,6 +55,8 @@ otto | 23505 | SELECT changemgmt.add_item($1, 'app')
 otto | | SELECT changemgmt.add_task($1, 'one more', assignee => 'ivan')
 otto | | SELECT changemgmt.add_check($1, 'errors', 'slo', expected => 'none')
 otto | | SELECT changemgmt.add_comment($1, 'a word')
+otto | | SELECT changemgmt.add_communication($1, 'before', 'users', 'chat', 'soon')
+otto | MC008 | SELECT changemgmt.add_communication($1, 'once', 'users', 'chat', 'soon')
 otto | | SELECT changemgmt.link_change($1, 'ticket', target => 'T1')
 otto | MC008 | SELECT changemgmt.assign_duty($1, 'dream', due_at => now())
 otto | | SELECT changemgmt.assign_duty($1, 'steering_report', 'report', 'ann', now() - interval '1 hour', 60)
@@ -137,6 +139,10 @@ otto | MC005 | SELECT changemgmt.add_risk($1, 'it breaks', 'low', 'high')
 ivan | MC002 | SELECT changemgmt.complete($1)
 ivan | | SELECT changemgmt.complete_task(id) FROM changemgmt.change_task WHERE change_id = $1 AND title = 'step'
 ivan | | SELECT changemgmt.skip_task(id, 'no need') FROM changemgmt.change_task WHERE change_id = $1 AND title <> 'step' AND NOT is_condition
+ivan | | SELECT changemgmt.mark_sent(id) FROM changemgmt.change_communication WHERE change_id = $1 AND sent_at IS NULL
+otto | MC001 | SELECT changemgmt.mark_sent(id) FROM changemgmt.change_communication WHERE change_id = $1 AND timing = 'before'
+ivan | | SELECT changemgmt.post_update($1, 'half way')
+vera | MC001 | SELECT changemgmt.review_change($1, 'post_mortem', causes => 'c', lessons => 'l', actions => 'a')
 ivan | | SELECT changemgmt.complete($1)
 ivan | | SELECT changemgmt.resume_work($1, 'again')
 ivan | | SELECT changemgmt.complete($1)
@@ -144,6 +150,10 @@ vera | | SELECT changemgmt.record_check(id, true, 'fine') FROM changemgmt.change
 vera | | SELECT changemgmt.pass($1, 'seen', 'slow')
 otto | | SELECT changemgmt.close($1)
 otto | MC001 | SELECT changemgmt.cancel($1, 'no')
+vera | | SELECT changemgmt.review_change($1, 'independent', went_well => 'all of it')
+ivan | MC004 | SELECT changemgmt.review_change($1, 'independent', went_well => 'all of it')
+otto | | SELECT changemgmt.create_follow_up($1, 'more of it', 'as the review says')
+otto | MC008 | SELECT changemgmt.create_follow_up(-1, 'more')
 otto | | SELECT changemgmt.change_header($1)
 otto | | SELECT changemgmt.change_state($1)
 otto | | SELECT changemgmt.change_as_of($1, recorded_at), changemgmt.change_document($1, recorded_at) FROM changemgmt.ledger WHERE subject_kind = 'change' AND subject_id = $1 AND sequence % 7 = 0
@@ -486,7 +496,7 @@ EOSQL
 # 'before our time' came by COPY).
 sub not_whole
 {
-	my @parts = qw(change_item change_risk change_task change_check change_comment change_link change_waiver approval_vote template_proposal);
+	my @parts = qw(change_item change_risk change_task change_check change_comment change_link change_waiver approval_vote template_proposal change_communication change_review);
 	my $rows = join "\nUNION ALL ", map { "SELECT '$_', id FROM changemgmt.$_" . ($_ eq 'change_comment' ? " WHERE body <> 'before our time'" : '') } @parts;
 	my $names = join ', ', map { "'$_'" } @parts;
 	return <<"EOSQL";
