@@ -190,7 +190,7 @@ BEGIN
 		EXECUTE format('SELECT coalesce(jsonb_agg((SELECT jsonb_object_agg(k, v) FROM jsonb_each(to_jsonb(p)) AS e (k, v) WHERE k = ANY ($2))), ''[]'')
 			FROM changemgmt.%I AS p WHERE change_id = $1 AND %s', part.relation, CASE part.relation
 			WHEN 'change_task' THEN 'NOT is_condition AND phase <> ''follow_up'''
-			WHEN 'change_link' THEN 'relation = ''depends_on''' WHEN 'change_check' THEN 'is_planned' ELSE 'true' END)
+			WHEN 'change_link' THEN 'relation = ''depends_on''' WHEN 'change_check' THEN 'is_planned' WHEN 'change_communication' THEN 'is_planned' ELSE 'true' END)
 		INTO part_rows USING c, part.columns;
 		result := result || jsonb_build_object(part.relation, part_rows);
 	END LOOP;
@@ -231,6 +231,9 @@ UNION ALL SELECT unnest(ARRAY[
 	'DELETE FROM changemgmt.change_task WHERE id = (SELECT max(id) FROM changemgmt.change_task WHERE change_id = %1$s AND NOT is_condition)',
 	'UPDATE changemgmt.change_task SET phase = ''follow_up'' WHERE change_id = %1$s AND title = ''t''',
 	'UPDATE changemgmt.change_task SET phase = ''implementation'' WHERE change_id = %1$s AND title = ''t''',
+	'SELECT changemgmt.add_communication(%1$s, ''before'', ''u'', ''chat'', ''m'')', 'SELECT changemgmt.post_update(%1$s, ''m'')',
+	'UPDATE changemgmt.change_communication SET message = message || ''m'' WHERE change_id = %1$s AND sent_at IS NULL', 'SELECT changemgmt.mark_sent(max(id)) FROM changemgmt.change_communication WHERE change_id = %1$s AND sent_at IS NULL',
+	'DELETE FROM changemgmt.change_communication WHERE change_id = %1$s AND sent_at IS NULL',
 	'SELECT changemgmt.add_check(%1$s, ''c'')', 'UPDATE changemgmt.change_check SET is_required = NOT is_required WHERE change_id = %1$s',
 	'DELETE FROM changemgmt.change_check WHERE id = (SELECT max(id) FROM changemgmt.change_check WHERE change_id = %1$s)',
 	'INSERT INTO changemgmt.change_item (change_id, ci_id) VALUES (%1$s, changemgmt.ci_id(''db2'')) ON CONFLICT DO NOTHING', 'DELETE FROM changemgmt.change_item WHERE change_id = %1$s AND ci_id = changemgmt.ci_id(''db2'')',

@@ -95,6 +95,9 @@ SELECT pg_temp.by(login, format(sql, :walked)) FROM (VALUES
 	(10, 'otto', $q$UPDATE changemgmt.change_link SET target = 'abcd' WHERE change_id = %s$q$),
 	(11, 'mona', $q$SELECT changemgmt.triage(%s, 'otto', 'otto', 'dba', 'high', 4.25, now() + interval '1 day')$q$),
 	(12, 'otto', $q$SELECT changemgmt.plan(%s)$q$),
+	(13, 'otto', $q$SELECT changemgmt.add_communication(%s, 'before', 'users', 'chat', 'soon'), changemgmt.add_communication(%1$s, 'after', 'exec', 'email', 'done')$q$),
+	(13, 'otto', $q$UPDATE changemgmt.change_communication SET message = 'very soon' WHERE change_id = %s AND timing = 'before'$q$),
+	(13, 'otto', $q$SELECT changemgmt.remove_communication(id) FROM changemgmt.change_communication WHERE change_id = %s AND timing = 'after'$q$),
 	(13, 'otto', $q$SELECT changemgmt.hold(%s, 'wait')$q$),
 	(14, 'otto', $q$SELECT changemgmt.resume(%s, 'on')$q$),
 	(15, 'otto', $q$SELECT changemgmt.submit(%s)$q$),
@@ -112,6 +115,7 @@ SELECT pg_temp.by(login, format(sql, :walked)) FROM (VALUES
 	(27, 'cleo', $q$SELECT changemgmt.approve(%s)$q$),
 	(28, 'otto', $q$SELECT changemgmt.schedule(%s, now() - interval '1 hour', now() + interval '1 hour')$q$),
 	(29, 'ivan', $q$SELECT changemgmt.start(%s)$q$),
+	(30, 'ivan', $q$SELECT changemgmt.mark_sent(id), changemgmt.post_update(change_id, 'half way') FROM changemgmt.change_communication WHERE change_id = %s$q$),
 	(30, 'ivan', $q$SELECT changemgmt.complete_task(id) FROM changemgmt.change_task WHERE change_id = %s AND title = 'dump'$q$),
 	(31, 'ivan', $q$SELECT changemgmt.skip_task(id, 'no need') FROM changemgmt.change_task WHERE change_id = %s AND title <> 'dump'$q$),
 	(32, 'ivan', $q$SELECT changemgmt.complete(%s)$q$),
@@ -120,6 +124,8 @@ SELECT pg_temp.by(login, format(sql, :walked)) FROM (VALUES
 	(35, 'ivan', $q$SELECT changemgmt.begin_rollback(%s)$q$),
 	(36, 'ivan', $q$SELECT changemgmt.roll_back(%s, 'errors after all', 'testing')$q$),
 	(37, 'vera', $q$SELECT changemgmt.confirm_stability(%s)$q$),
+	(37, 'vera', $q$SELECT changemgmt.review_change(%s, 'post_mortem', causes => 'c', lessons => 'l', actions => 'a')$q$),
+	(37, 'vera', $q$UPDATE changemgmt.change_review SET causes = 'd' WHERE change_id = %s$q$),
 	(38, 'otto', $q$SELECT changemgmt.close(%s)$q$)
 ) AS v (place, login, sql) ORDER BY place \g /dev/null
 SELECT is((SELECT status FROM changemgmt.change WHERE id = :walked), 'closed', 'a change went all its way');

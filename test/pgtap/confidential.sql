@@ -44,7 +44,7 @@ SET LOCAL ROLE regress_author;
 SELECT id AS secret FROM changemgmt.create_change('Close CVE-2026-1', confidential => true, category => 'security',
 	requester => 'regress_requester', owner => 'regress_owner', team => 'ours', items => '{gateway}') \gset
 SELECT changemgmt.edit_change(:secret, '{"coordinator": "regress_coordinator"}') \g /dev/null
-SELECT changemgmt.add_risk(:secret, 'It leaks.', 'high', 'high'), changemgmt.add_check(:secret, 'closed'),
+SELECT changemgmt.add_risk(:secret, 'It leaks.', 'high', 'high'), changemgmt.add_check(:secret, 'closed'), changemgmt.add_communication(:secret, 'before', 'the press', 'email', 'hush'),
 	changemgmt.add_comment(:secret, 'hush'), changemgmt.add_task(:secret, 'patch', assignee => 'regress_assignee'),
 	changemgmt.link_change(:secret, 'other', target_change_id => :open), changemgmt.confirm_cause('INC-7', :secret) \g /dev/null
 SET LOCAL ROLE regress_board;
@@ -128,6 +128,7 @@ INSERT INTO call VALUES
 	('SELECT changemgmt.hold(%s, ''no'')'), ('SELECT changemgmt.approve(%s)'), ('SELECT changemgmt.advance(%s, ''planned'')'),
 	('SELECT changemgmt.copy_change(%s)'), ('SELECT changemgmt.add_comment(%s, ''found you'')'), ('SELECT changemgmt.add_risk(%s, ''x'', ''low'', ''low'')'),
 	('SELECT changemgmt.add_task(%s, ''x'')'), ('SELECT changemgmt.add_item(%s, ''gateway'')'), ('SELECT changemgmt.add_check(%s, ''x'')'),
+	('SELECT changemgmt.add_communication(%s, ''before'', ''x'', ''chat'', ''x'')'), ('SELECT changemgmt.post_update(%s, ''x'')'), ('SELECT changemgmt.review_change(%s, lessons => ''x'')'), ('SELECT changemgmt.create_follow_up(%s, ''x'')'),
 	('SELECT changemgmt.confirm_cause(''INC-8'', %s)'), ('SELECT changemgmt.waive(%s, ''notice'', ''x'')'),
 	('SELECT changemgmt.triage(%s)'), ('SELECT changemgmt.link_change(%s, ''other'', target => ''x'')');
 SELECT is(pg_temp.try('regress_colleague', format(statement, :secret)), format('MC008: change %s does not exist', :secret), statement)
@@ -140,6 +141,12 @@ SELECT is(pg_temp.try('regress_colleague', format('SELECT changemgmt.complete_ta
 FROM changemgmt.change_task AS t WHERE t.change_id = :secret;
 SELECT is(pg_temp.try('regress_colleague', format('SELECT changemgmt.record_check(%s, true)', k.id)), NULL, 'nor is a check')
 FROM changemgmt.change_check AS k WHERE k.change_id = :secret;
+SELECT is(pg_temp.try('regress_colleague', format('SELECT changemgmt.mark_sent(%s)', m.id)), NULL, 'nor is a message')
+FROM changemgmt.change_communication AS m WHERE m.change_id = :secret;
+SELECT is(pg_temp.try('regress_colleague', format('SELECT changemgmt.remove_communication(%s)', m.id)), 'false', 'to be sent or taken out')
+FROM changemgmt.change_communication AS m WHERE m.change_id = :secret;
+SELECT is(pg_temp.try(w.login, format('SELECT count(*) FROM changemgmt.communication_plan WHERE change_id = %s', :secret)), w.n, format('%s: communication_plan', w.login))
+FROM (VALUES ('regress_colleague', '0'), ('regress_owner', '1')) AS w (login, n);
 SELECT is(pg_temp.try('regress_colleague', format('SELECT changemgmt.remove_risk(%s)', k.id)), 'false', 'nor a risk')
 FROM changemgmt.change_risk AS k WHERE k.change_id = :secret;
 
