@@ -23,6 +23,7 @@
 #include "schedule.h"
 #include "spi.h"
 #include "template.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC_EXT(.name = "changemgmt", .version = CHANGEMGMT_VERSION);
 
@@ -43,6 +44,7 @@ _PG_init(void)
 		incident_init,
 		template_init,
 		doctor_init,
+		worker_init,
 	};
 	static int	done = 0;
 

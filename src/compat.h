@@ -25,6 +25,7 @@
 #else
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
 #include "utils/acl.h"
 
@@ -55,6 +56,8 @@ object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 {
 	if (classid == ProcedureRelationId)
 		return pg_proc_aclcheck(objectid, roleid, mode);
+	if (classid == DatabaseRelationId)
+		return pg_database_aclcheck(objectid, roleid, mode);
 	Assert(classid == RelationRelationId);
 	return pg_class_aclcheck(objectid, roleid, mode);
 }

@@ -261,6 +261,7 @@ static const struct
 	{"confirm_cause", MANAGER | INTEGRATION},
 	{"ledger_checkpoint", MANAGER | INTEGRATION},
 	{"set_ci", MANAGER | INTEGRATION},
+	{"tick", MANAGER | INTEGRATION},
 	{"triage", MANAGER | INTEGRATION},
 
 	{"add_board", MANAGER},

@@ -99,6 +99,11 @@ static const Setting settings[] = {
 		"Over how many dependencies the items of two changes conflict.",
 		check_conflict_depth
 	},
+	{
+		"escalate_after_hours", "4",
+		"How many hours a duty is overdue before tick() escalates it.",
+		check_count
+	},
 };
 
 #define SETTING_COUNT ((int) lengthof(settings))

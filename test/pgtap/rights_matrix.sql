@@ -217,6 +217,7 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('confirm_cause', 'confirm_cause(''INC-1'', {closed})',              '- - - - - ok ok ok'),
 	('add_incident_item', 'add_incident_item(''INC-1'', ''web'')',       '- - - ok - ok ok ok'),
 	('ledger_checkpoint', 'ledger_checkpoint()',                         '- - - - - ok ok ok'),
+	('tick', 'tick()',                                                   '- - - - - ok ok ok'),
 	('add_board', 'add_board(''ecab'')',                                 '- - - - - ok - ok'),
 	('add_board_member', 'add_board_member(''cab'', ''bob'')',           '- - - - - ok - ok'),
 	('add_maintenance_window', 'add_maintenance_window(''night'', ''DTSTART:20260106T020000Z DURATION:PT2H RRULE:FREQ=DAILY'')', '- - - - - ok - ok'),

@@ -165,6 +165,7 @@ my %verbs = (
 	skip_task           => "(SELECT max(id) FROM changemgmt.change_task WHERE change_id = {in_progress}), 'no'",
 	start               => '{scheduled}',
 	submit              => '{planned}',
+	tick                => '',
 	triage              => "{draft}, 'mona', 'otto'",
 	unlink_change       => '(SELECT max(id) FROM changemgmt.change_link)',
 	vote_for            => "{awaiting_approval}, 'ann', 'approved'",

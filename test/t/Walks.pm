@@ -65,6 +65,8 @@ ben | | SELECT changemgmt.complete_duty(max(id), 'half') FROM changemgmt.duty WH
 ann | MC001 | SELECT changemgmt.complete_duty(min(id), 'half') FROM changemgmt.duty WHERE change_id = $1
 otto | MC003 | SELECT changemgmt.cancel_duty(max(id), 'no') FROM changemgmt.duty WHERE change_id = $1
 mona | | SELECT changemgmt.cancel_duty(max(id), 'no') FROM changemgmt.duty WHERE change_id = $1
+otto | | SELECT t.overdue IS NULL FROM changemgmt.tick() AS t
+otto | MC008 | SELECT changemgmt.tick('infinity')
 otto | MC006 | TRUNCATE changemgmt.change_risk
 otto | | SELECT changemgmt.plan($1)
 otto | | SELECT changemgmt.plan($1)
