@@ -231,26 +231,6 @@ SELECT results_eq(format('SELECT outcome FROM changemgmt.change WHERE id = %s', 
 SELECT lives_ok(format($$SELECT changemgmt.add_task(%s, 'Test it with real data', 'follow_up')$$, :lean),
 	'X8: what was learned becomes a follow-up');
 
-SELECT publish_model('announced', '{"base": "lean_standard", "requires": {"start": ["stakeholders_told"], "close": ["end_announced"]}}') \g /dev/null
-SELECT pg_temp.complete('{"title": "Announced", "model": "announced", "communications": [
-	{"timing": "before", "stakeholder": "customers", "channel": "status_page", "message": "It starts."},
-	{"timing": "after", "stakeholder": "customers", "channel": "email", "message": "It ended."}]}') AS announced \gset
-SELECT pg_temp.does('owner', format($$advance(%s, 'approved')$$, :announced)) \g /dev/null
-SELECT is(pg_temp.refusal('owner', format('SELECT start(%s)', :announced)), 'MC002 | stakeholders_told: not told before the work: customers',
-	'F7, X3: no start before who must know has been told');
-SELECT results_eq('SELECT timing, stakeholder, channel, message FROM communication_plan WHERE NOT sent ORDER BY due_at, communication_id',
-	$$VALUES ('before', 'customers', 'status_page', 'It starts.'), ('after', 'customers', 'email', 'It ended.')$$, 'F7, S4: who is to be told what, when, and where');
-SELECT mark_sent(id) FROM change_communication WHERE change_id = :announced AND timing = 'before' \g /dev/null
-SELECT is(pg_temp.does('owner', format('start(%s)', :announced)), 'in_progress', 'X3: the start is announced');
-SELECT is(pg_temp.refusal('worker', format($$SELECT post_update(%s, 'Half way.')$$, :announced)), '', 'S4: the status page hears how it goes');
-SELECT pg_temp.does('owner', format($$advance(%s, 'implemented', evidence => 'seen')$$, :announced)) \g /dev/null
-SELECT is(pg_temp.refusal('owner', format('SELECT close(%s)', :announced)), 'MC002 | end_announced: not told after the work: customers', 'X3: nor does it close before the end is announced');
-SELECT mark_sent(id) FROM change_communication WHERE change_id = :announced AND timing = 'after' \g /dev/null
-SELECT is(pg_temp.does('owner', format('close(%s)', :announced)), 'closed', 'X3: it is');
-SELECT is(pg_temp.refusal('owner', format($$SELECT review_change(%s, lessons => 'Warn the desk, too.')$$, :announced)), '', 'X8: what was learned is written down');
-SELECT is(pg_temp.does('owner', format($$create_follow_up(%s, 'Warn the desk')$$, :announced)), 'draft', 'X8: and becomes a change');
-SELECT results_eq(format('SELECT follow_up_title, follow_up_status FROM change_follow_up WHERE change_id = %s', :announced), $$VALUES ('Warn the desk', 'draft')$$, 'X8: linked to it');
-
 SELECT pg_temp.complete('{"title": "Passes", "model": "lean_normal", "items": [{"ci": "shop", "version_after": "2"}]}') AS good \gset
 SELECT pg_temp.does('owner', format($$advance(%s, 'awaiting_approval')$$, :good)), pg_temp.does('lead', format('approve(%s)', :good)),
 	pg_temp.does('owner', format($$advance(%s, 'implemented', evidence => 'seen')$$, :good)) \g /dev/null
@@ -337,6 +317,28 @@ SELECT results_eq($$SELECT sum(changes), sum(failed), sum(rolled_back), sum(inci
 	'M1, M5: failures, rollbacks, incidents caused, emergencies, unauthorized changes');
 SELECT is((SELECT cause_class FROM change WHERE id = :lean), 'testing', 'M2: each rollback with its why');
 SELECT is((SELECT count(*) FROM verify_ledger()), 0::bigint, 'the trail of all that is whole');
+
+-- Who is told, and what is learned
+
+SELECT publish_model('announced', '{"base": "lean_standard", "requires": {"start": ["stakeholders_told"], "close": ["end_announced"]}}') \g /dev/null
+SELECT pg_temp.complete('{"title": "Announced", "model": "announced", "communications": [
+	{"timing": "before", "stakeholder": "customers", "channel": "status_page", "message": "It starts."},
+	{"timing": "after", "stakeholder": "customers", "channel": "email", "message": "It ended."}]}') AS announced \gset
+SELECT pg_temp.does('owner', format($$advance(%s, 'approved')$$, :announced)) \g /dev/null
+SELECT is(pg_temp.refusal('owner', format('SELECT start(%s)', :announced)), 'MC002 | stakeholders_told: not told before the work: customers',
+	'F7, X3: no start before who must know has been told');
+SELECT results_eq('SELECT timing, stakeholder, channel, message FROM communication_plan WHERE NOT sent ORDER BY due_at, communication_id',
+	$$VALUES ('before', 'customers', 'status_page', 'It starts.'), ('after', 'customers', 'email', 'It ended.')$$, 'F7, S4: who is to be told what, when, and where');
+SELECT mark_sent(id) FROM change_communication WHERE change_id = :announced AND timing = 'before' \g /dev/null
+SELECT is(pg_temp.does('owner', format('start(%s)', :announced)), 'in_progress', 'X3: the start is announced');
+SELECT is(pg_temp.refusal('worker', format($$SELECT post_update(%s, 'Half way.')$$, :announced)), '', 'S4: the status page hears how it goes');
+SELECT pg_temp.does('owner', format($$advance(%s, 'implemented', evidence => 'seen')$$, :announced)) \g /dev/null
+SELECT is(pg_temp.refusal('owner', format('SELECT close(%s)', :announced)), 'MC002 | end_announced: not told after the work: customers', 'X3: nor does it close before the end is announced');
+SELECT mark_sent(id) FROM change_communication WHERE change_id = :announced AND timing = 'after' \g /dev/null
+SELECT is(pg_temp.does('owner', format('close(%s)', :announced)), 'closed', 'X3: it is');
+SELECT is(pg_temp.refusal('owner', format($$SELECT review_change(%s, lessons => 'Warn the desk, too.')$$, :announced)), '', 'X8: what was learned is written down');
+SELECT is(pg_temp.does('owner', format($$create_follow_up(%s, 'Warn the desk')$$, :announced)), 'draft', 'X8: and becomes a change');
+SELECT results_eq(format('SELECT follow_up_title, follow_up_status FROM change_follow_up WHERE change_id = %s', :announced), $$VALUES ('Warn the desk', 'draft')$$, 'X8: linked to it');
 
 SELECT * FROM finish();
 ROLLBACK;
