@@ -338,7 +338,8 @@ CREATE VIEW changemgmt.monthly_metrics AS
 		a.unsegregated,
 		changemgmt.rate(a.unsegregated, a.changes)::double precision AS unsegregated_share,
 		changemgmt.wilson_low(changemgmt.rate(a.unsegregated, a.changes)) AS unsegregated_share_low,
-		changemgmt.wilson_high(changemgmt.rate(a.unsegregated, a.changes)) AS unsegregated_share_high
+		changemgmt.wilson_high(changemgmt.rate(a.unsegregated, a.changes)) AS unsegregated_share_high,
+		late.restated_at
 	FROM (
 		SELECT series.month::date AS month,
 			   span.current_month::date AS current_month,
@@ -461,7 +462,24 @@ CREATE VIEW changemgmt.monthly_metrics AS
 						   AND f.is_counted
 						 ORDER BY f.actual_end DESC
 						 LIMIT 1)
-	) AS harm;
+	) AS harm
+	CROSS JOIN LATERAL (
+		SELECT max(word.said_at) AS restated_at
+		FROM (
+			SELECT cause.decided_at AS said_at
+			FROM changemgmt.incident_cause AS cause
+			WHERE cause.change_id = ANY (a.failed_ids)
+			  AND cause.status = 'confirmed'
+			  AND cause.decided_at >= m.ends_at
+			UNION ALL
+			-- there are few, and what they took back may have no other failure
+			SELECT cause.withdrawn_at
+			FROM changemgmt.incident_cause AS cause
+			JOIN changemgmt.metrics_fact AS f ON f.change_id = cause.change_id
+			WHERE cause.withdrawn_at >= m.ends_at
+			  AND f.month = m.month
+		) AS word
+	) AS late;
 COMMENT ON VIEW changemgmt.monthly_metrics IS 'A row a month, from the first month with a counted change to the current one, in the reporting time zone, those without changes included. Each rate stands with numerator, denominator and 95 % Wilson interval (_low, _high), and is null where the denominator is 0. Counts and totals add up over months.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.month IS 'First day of the month.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.is_complete IS 'Whether the month is over.';
@@ -556,3 +574,4 @@ COMMENT ON COLUMN changemgmt.monthly_metrics.unsegregated IS 'Changes where one 
 COMMENT ON COLUMN changemgmt.monthly_metrics.unsegregated_share IS 'unsegregated / changes.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.unsegregated_share_low IS 'Lower bound of the 95 % Wilson interval of unsegregated_share.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.unsegregated_share_high IS 'Upper bound of the 95 % Wilson interval of unsegregated_share.';
+COMMENT ON COLUMN changemgmt.monthly_metrics.restated_at IS 'When somebody last confirmed that a change of the month caused an incident, or took that back, after the month was over; null where nobody did.';

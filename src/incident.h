@@ -90,6 +90,18 @@ extern int	candidate_by_time(const void *a, const void *b);
 extern bool candidate_is_shown(const Candidate *c);
 extern Datum candidate_title(const Candidate *c);
 
+/*
+ * The id of an incident by its reference, or its id; 0 where there is none.
+ * With to_query as the calling query sees it.
+ */
+extern int64 incident_named(const char *name, bool to_query);
+/* What an incident was merged into in the end; itself where it was not. */
+extern int64 incident_target(int64 id, bool to_query);
+/* MC008: there is no such incident. */
+pg_noreturn extern void incident_unknown(const char *name);
+/* Its reference, or its id, palloc'd. */
+extern char *incident_label(int64 id);
+
 extern void incident_init(void);
 
 #endif							/* CHANGEMGMT_INCIDENT_H */

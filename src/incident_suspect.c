@@ -54,48 +54,30 @@ typedef struct Incident
 	HTAB	   *items;
 } Incident;
 
-/* By reference, or by id; unlike incident_id() it makes none. */
+/* Unlike incident_id() it makes none. */
 static void
 incident_read(Incident *incident, FunctionCallInfo fcinfo)
 {
-#define COLUMNS \
-	"SELECT id, COALESCE(began_at, detected_at, created_at)," \
-	" began_at IS NOT NULL, detected_at IS NOT NULL FROM changemgmt.incident"
-	static KeptPlan by_reference = {
-		COLUMNS " WHERE reference OPERATOR(pg_catalog.=) $1",
-		1, {TEXTOID}, NULL
-	};
-	static KeptPlan by_id = {
-		COLUMNS " WHERE id OPERATOR(pg_catalog.=) $1",
+	static KeptPlan find = {
+		"SELECT COALESCE(began_at, detected_at, created_at),"
+		" began_at IS NOT NULL, detected_at IS NOT NULL FROM changemgmt.incident"
+		" WHERE id OPERATOR(pg_catalog.=) $1",
 		1, {INT8OID}, NULL
 	};
-#undef COLUMNS
 	char	   *name = PG_ARGISNULL(0) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Datum		argument = CStringGetTextDatum(name);
+	Datum		argument;
 	bool		isnull;
 
-	kept_plan_read(&by_reference, &argument, NULL, 1);
-	if (SPI_processed == 0)
-	{
-		int64		id = strtoll(name, NULL, 10);
-
-		/* as it is written, and no other way */
-		if (strcmp(name, psprintf(INT64_FORMAT, id)) == 0)
-		{
-			argument = Int64GetDatum(id);
-			kept_plan_read(&by_id, &argument, NULL, 1);
-		}
-	}
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
-				 errmsg("incident \"%s\" does not exist", name),
-				 errhint("Name it by its reference or its id: SELECT id, reference FROM changemgmt.incident.")));
-	incident->id = DatumGetInt64(spi_first_value(1, &isnull));
-	incident->began = DatumGetTimestampTz(spi_first_value(2, &isnull));
+	incident->id = incident_named(name, true);
+	if (incident->id == 0)
+		incident_unknown(name);
+	incident->id = incident_target(incident->id, true);
+	argument = Int64GetDatum(incident->id);
+	kept_plan_read(&find, &argument, NULL, 1);
+	incident->began = DatumGetTimestampTz(spi_first_value(1, &isnull));
 	incident->beginning =
-		DatumGetBool(spi_first_value(3, &isnull)) ? "it began" :
-		DatumGetBool(spi_first_value(4, &isnull)) ? "it was detected" :
+		DatumGetBool(spi_first_value(2, &isnull)) ? "it began" :
+		DatumGetBool(spi_first_value(3, &isnull)) ? "it was detected" :
 		"it was recorded";
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -354,7 +336,7 @@ suspect_changes(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 	{
 		/* what answers it did not cause it */
-		if (!found[i].no_incident && found[i].incident_id == incident.id)
+		if (!found[i].no_incident && incident_target(found[i].incident_id, true) == incident.id)
 			continue;
 		/* another environment matters where the incident's items are in it */
 		if (!found[i].production && incident.n_items == 0)

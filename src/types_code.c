@@ -257,6 +257,14 @@ static const Code duty_kind_codes[DUTY_KIND_COUNT] = {
 	[KIND_OTHER] = {"other", "Other", "Do what was agreed."},
 };
 
+static const Code incident_kind_codes[] = {
+	{"outage", "Outage", "Something does not work."},
+	{"degradation", "Degradation", "It works, but slowly, or with errors."},
+	{"security", "Security", "Somebody got in, or could."},
+	{"data", "Data", "Data is lost, damaged or wrong."},
+	{"other", "Other", "None of the others."},
+};
+
 #define CODE_LIST(name, codes) {name, codes, lengthof(codes)}
 
 static const CodeList code_lists[] = {
@@ -288,6 +296,7 @@ static const CodeList code_lists[] = {
 	CODE_LIST("window_kind", window_kind_codes),
 	CODE_LIST("window_enforcement", window_enforcement_codes),
 	CODE_LIST("duty_kind", duty_kind_codes),
+	CODE_LIST("incident_kind", incident_kind_codes),
 };
 
 /* Position of a code that need not end in a zero byte; -1 where unknown. */

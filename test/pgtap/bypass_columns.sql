@@ -582,9 +582,8 @@ FROM unnest(ARRAY[
 	'incident reference ''walked''', 'incident title ''walked''', 'incident severity 3', 'incident began_at timestamptz ''2020-01-01''',
 	'incident detected_at timestamptz ''2020-01-01''', 'incident resolved_at timestamptz ''2020-01-01''', 'incident outage_minutes 7',
 	'incident created_at timestamptz ''2020-01-01''',
-	'incident_cause incident_id changemgmt.incident_id(''INC-2'')', 'incident_cause change_id (SELECT min(id) FROM changemgmt.change)',
 	'incident_item incident_id changemgmt.incident_id(''INC-2'')', 'incident_item ci_id changemgmt.ci_id(''host'')',
-	'incident_cause status ''dismissed''', 'incident_cause decided_by_id changemgmt.person_id(''cyd'')', 'incident_cause decided_at timestamptz ''2020-01-01''',
+	'incident kind ''data''', 'incident source ''walked''', 'incident status_reason ''walked''', 'incident_cause reason ''walked''',
 	'site_model retired_at now()', 'site_requirement name ''walked''', 'site_requirement function ''public.regress_met_too(bigint)''',
 	'site_requirement description ''walked''', 'site_requirement hint ''walked''', 'site_requirement verbs ''{start}''::text[]',
 	'role_duty role_name ''regress_walked''', 'role_duty duty ''approver''', 'role_duty granted_by ''walked''', 'role_duty granted_at timestamptz ''2020-01-01''',
@@ -592,6 +591,15 @@ FROM unnest(ARRAY[
 	'approval_policy environment ''test''', 'approval_policy ci_tier 3', 'approval_policy touches_data_integrity true',
 	'approval_policy touches_security true', 'approval_level policy_id (SELECT min(id) FROM changemgmt.approval_policy) + 0',
 	'approval_level board ''ecab''', 'approval_level needed 7', 'approval_level level 7']) AS v;
+-- what only the rules write, of incidents and what caused them
+INSERT INTO ground (relation, column_name, value, expected, actor) VALUES
+	('incident', 'recorded_by_id', 'changemgmt.person_id(''cyd'')', 'nothing', NULL), ('incident', 'reopen_count', '7', 'nothing', NULL),
+	('incident', 'reopened_at', 'timestamptz ''2020-01-01''', 'nothing', NULL), ('incident', 'merged_at', 'timestamptz ''2020-01-01''', 'nothing', NULL),
+	('incident', 'merged_into_id', 'changemgmt.incident_id(''INC-2'')', 'MC002|MC008', NULL),
+	('incident_cause', 'incident_id', 'changemgmt.incident_id(''INC-2'')', 'MC005', 'lead'), ('incident_cause', 'change_id', '(SELECT min(id) FROM changemgmt.change)', 'MC005', 'lead'),
+	('incident_cause', 'status', '''dismissed''', 'ok', 'lead'), ('incident_cause', 'decided_by_id', 'changemgmt.person_id(''cyd'')', 'nothing', 'lead'),
+	('incident_cause', 'decided_at', 'timestamptz ''2020-01-01''', 'nothing', 'lead'), ('incident_cause', 'suspected_by_id', 'changemgmt.person_id(''cyd'')', 'nothing', 'lead'),
+	('incident_cause', 'suspected_at', 'timestamptz ''2020-01-01''', 'nothing', 'lead'), ('incident_cause', 'withdrawn_at', 'timestamptz ''2020-01-01''', 'nothing', 'lead');
 -- what a level asks is of one piece
 INSERT INTO ground VALUES ('approval_level', 'rule', '''all''', '23514'), ('approval_level', 'person_id', 'changemgmt.person_id(''cyd'')', '23514'),
 	('approval_level', 'percent', '7', '23514'), ('approval_level', 'seats', '''{security}''::text[]', '23514');

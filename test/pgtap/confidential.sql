@@ -46,7 +46,7 @@ SELECT id AS secret FROM changemgmt.create_change('Close CVE-2026-1', confidenti
 SELECT changemgmt.edit_change(:secret, '{"coordinator": "regress_coordinator"}') \g /dev/null
 SELECT changemgmt.add_risk(:secret, 'It leaks.', 'high', 'high'), changemgmt.add_check(:secret, 'closed'), changemgmt.add_communication(:secret, 'before', 'the press', 'email', 'hush'),
 	changemgmt.add_comment(:secret, 'hush'), changemgmt.add_task(:secret, 'patch', assignee => 'regress_assignee'),
-	changemgmt.link_change(:secret, 'other', target_change_id => :open), changemgmt.confirm_cause('INC-7', :secret) \g /dev/null
+	changemgmt.link_change(:secret, 'other', target_change_id => :open), changemgmt.confirm_cause('INC-7', :secret, false) \g /dev/null
 SET LOCAL ROLE regress_board;
 SELECT changemgmt.call_emergency_meeting('cab', 'a hole') AS meeting \gset
 SELECT changemgmt.hold_meeting(:meeting, '{regress_board}') \g /dev/null
@@ -129,7 +129,7 @@ INSERT INTO call VALUES
 	('SELECT changemgmt.copy_change(%s)'), ('SELECT changemgmt.add_comment(%s, ''found you'')'), ('SELECT changemgmt.add_risk(%s, ''x'', ''low'', ''low'')'),
 	('SELECT changemgmt.add_task(%s, ''x'')'), ('SELECT changemgmt.add_item(%s, ''gateway'')'), ('SELECT changemgmt.add_check(%s, ''x'')'),
 	('SELECT changemgmt.add_communication(%s, ''before'', ''x'', ''chat'', ''x'')'), ('SELECT changemgmt.post_update(%s, ''x'')'), ('SELECT changemgmt.review_change(%s, lessons => ''x'')'), ('SELECT changemgmt.create_follow_up(%s, ''x'')'),
-	('SELECT changemgmt.confirm_cause(''INC-8'', %s)'), ('SELECT changemgmt.waive(%s, ''notice'', ''x'')'),
+	('SELECT changemgmt.confirm_cause(''INC-8'', %s)'), ('SELECT changemgmt.suspect_cause(''INC-8'', %s)'), ('SELECT changemgmt.waive(%s, ''notice'', ''x'')'),
 	('SELECT changemgmt.triage(%s)'), ('SELECT changemgmt.link_change(%s, ''other'', target => ''x'')');
 SELECT is(pg_temp.try('regress_colleague', format(statement, :secret)), format('MC008: change %s does not exist', :secret), statement)
 FROM call;

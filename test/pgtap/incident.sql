@@ -158,8 +158,8 @@ SELECT changemgmt.confirm_cause('INC0002', :c1, false) \g /dev/null
 SELECT is(pg_temp.failed(:c1), '{f}'::boolean[], 'dismissed, it has not failed');
 SELECT is(substr(pg_temp.refusal($$SELECT changemgmt.confirm_cause('INC0002', -1)$$), 1, 5), 'MC008', 'no such change');
 SELECT isnt(pg_temp.refusal(format($$SELECT changemgmt.confirm_cause(NULL, %s)$$, :c1)), '', 'no incident');
-SELECT throws_ok($$INSERT INTO changemgmt.incident (reference, severity) VALUES ('x', 6)$$, '23514', NULL, 'no such severity');
-SELECT throws_ok($$INSERT INTO changemgmt.incident (reference, began_at, resolved_at) VALUES ('x', '2026-01-02', '2026-01-01')$$, '23514', NULL,
+SELECT throws_ok($$INSERT INTO changemgmt.incident (reference, severity) VALUES ('x', 6)$$, 'MC008', 'severity 6 is not between 1 and 5', 'no such severity');
+SELECT throws_ok($$INSERT INTO changemgmt.incident (reference, began_at, resolved_at) VALUES ('x', '2026-01-02', '2026-01-01')$$, 'MC008', 'an incident is resolved before it began',
 	'resolved before it began');
 SELECT is(changemgmt.incident_id(NULL), NULL, 'no text, no incident');
 SELECT is(changemgmt.incident_id(''), NULL, 'nor for an empty one');

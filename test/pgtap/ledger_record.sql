@@ -119,15 +119,15 @@ SELECT results_eq($$SELECT subject_kind COLLATE "default", event, changed -> 'st
 	$$VALUES ('board_meeting', 'create', '[null, "planned"]'::jsonb, NULL, NULL), ('agenda_item', 'create', NULL, NULL, NULL),
 		('board_meeting', 'edit', '["planned", "held"]', NULL, NULL), ('board_attendance', 'create', NULL, 'change_manager', NULL),
 		('meeting_minute', 'create', NULL, NULL, 'noted'), ('board_meeting', 'edit', NULL, NULL, NULL)$$, 'meetings, agenda and minutes');
-SELECT changemgmt.confirm_cause('INC-1', :change) \g /dev/null
+SELECT changemgmt.suspect_cause('INC-1', :change, 'it was near') \g /dev/null
 SELECT changemgmt.confirm_cause('INC-1', :change, false) \g /dev/null
 SELECT changemgmt.add_incident_item('INC-1', min(name)) FROM changemgmt.configuration_item \g /dev/null
 RESET changemgmt.actor;
 SELECT results_eq($$SELECT event, changed -> 'reference' ->> 1, actor FROM changemgmt.ledger WHERE subject_kind = 'incident'$$,
 	$$VALUES ('create', 'INC-1', 'regress_ann')$$, 'incidents, with who acts');
 SELECT results_eq($$SELECT event, changed -> 'status' FROM changemgmt.ledger WHERE subject_kind = 'incident_cause' ORDER BY sequence$$,
-	$$VALUES ('create', '[null, "confirmed"]'::jsonb), ('edit', '["confirmed", "dismissed"]')$$,
-	'what was found to be the cause, and what was not');
+	$$VALUES ('create', '[null, "suspected"]'::jsonb), ('edit', '["suspected", "dismissed"]')$$,
+	'what may be the cause, and what was found not to be');
 SELECT results_eq($$SELECT event, changed ? 'ci_id', actor FROM changemgmt.ledger WHERE subject_kind = 'incident_item'$$,
 	$$VALUES ('create', true, 'regress_ann')$$, 'and what did not work');
 

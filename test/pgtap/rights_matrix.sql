@@ -191,6 +191,11 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('assign_duty', 'assign_duty({draft}, ''other'', due_at => now())',  '- - - ok - ok ok MC003'),
 	('reassign_duty', 'reassign_duty({duty}, ''bob'')',                  '- - - ok - ok ok MC003'),
 	('incident_id', 'incident_id(''INC-2'')',                            '- - - ok - ok ok ok'),
+	('record_incident', 'record_incident(''INC-2'', items => ''{web}'')', '- - - ok - ok ok ok'),
+	('edit_incident', 'edit_incident(''INC-1'', ''{"severity": 2}'')',   '- - - ok - ok ok ok'),
+	('resolve_incident', 'resolve_incident(''INC-1'')',                  '- - - ok - ok ok ok'),
+	('reopen_incident', 'reopen_incident(''INC-0'', ''again'')',         '- - - ok - ok ok ok'),
+	('suspect_cause', 'suspect_cause(''INC-1'', {planned}, ''near'')',   '- - - ok - ok ok ok'),
 
 	-- the seat that voting and waiving need is not the owner's
 	('approve', 'approve({awaiting_approval})',                          '- - - - ok ok - MC003'),
@@ -215,6 +220,7 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('add_ci', 'add_ci(''cache'')',                                      '- - - - - ok ok ok'),
 	('set_ci', 'set_ci(''db'', tags => ''{pci}'')',                      '- - - - - ok ok ok'),
 	('confirm_cause', 'confirm_cause(''INC-1'', {closed})',              '- - - - - ok ok ok'),
+	('merge_incident', 'merge_incident(''INC-0'', ''INC-1'', ''the same'')', '- - - - - ok ok ok'),
 	('add_incident_item', 'add_incident_item(''INC-1'', ''web'')',       '- - - ok - ok ok ok'),
 	('ledger_checkpoint', 'ledger_checkpoint()',                         '- - - - - ok ok ok'),
 	('tick', 'tick()',                                                   '- - - - - ok ok ok'),
@@ -263,7 +269,7 @@ INSERT INTO matrix (subject, statement, cells)
 SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM unnest(ARRAY[
 	'cache_invalidate', 'business_calendar_check', 'site_setting_check', 'ledger_guard', 'load_record', 'ledger_record', 'truncate_guard', 'model_guard',
 	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'template_judge', 'proposal_judge', 'site_requirement_check',
-	'waiver_judge', 'waiver_stamp', 'booking_follow', 'booking_guard', 'booking_item', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge', 'meeting_stamp', 'meeting_judge', 'duty_stamp', 'duty_judge']) AS name;
+	'waiver_judge', 'waiver_stamp', 'booking_follow', 'booking_guard', 'booking_item', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge', 'meeting_stamp', 'meeting_judge', 'duty_stamp', 'duty_judge', 'incident_stamp', 'incident_judge']) AS name;
 -- the policies of the tables call it, for whoever reads
 INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok'),
 	('hidden_causes', 'SELECT changemgmt.hidden_causes()', 'ok ok ok ok ok ok ok ok'),
@@ -336,7 +342,7 @@ INSERT INTO written VALUES
 	('agenda_item', 'meeting_id, change_id', '{meeting}, {planned}', 'MC003', 'position = 3', 'MC003', 'true', 'MC006'),
 	('meeting_minute', 'meeting_id, change_id, discussion', '{held_meeting}, {draft}, ''said''', 'MC003', 'discussion = ''never said''', 'MC003', 'true', 'MC006'),
 	('incident', 'reference', '''INC-2''', 'ok', 'title = ''theirs''', 'ok', 'true', '23503'),
-	('incident_cause', 'incident_id, change_id', 'changemgmt.incident_id(''INC-1''), {planned}', 'ok', 'status = ''confirmed''', 'ok', 'true', 'ok'),
+	('incident_cause', 'incident_id, change_id', 'changemgmt.incident_id(''INC-1''), {planned}', 'ok', 'status = ''confirmed''', 'ok', 'status = ''suspected''', 'ok'),
 	('incident_item', 'incident_id, ci_id', 'changemgmt.incident_id(''INC-1''), changemgmt.ci_id(''web'')', 'ok', 'ci_id = changemgmt.ci_id(''web'')', 'ok', 'true', 'ok');
 INSERT INTO matrix (kind, subject, statement, cells)
 SELECT 'SELECT', relation, format('SELECT * FROM changemgmt.%I', relation), '- ok ok ok ok ok ok ok' FROM written;
@@ -386,6 +392,7 @@ INSERT INTO seen VALUES
 	('change_follow_up', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_schedule', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_fact', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('incident_change', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('monthly_metrics', '- ok ok ok ok ok ok ok', 'month', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	-- it counts what is confidential
 	('metrics_fact', '- - - - - - - ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000');
@@ -514,7 +521,8 @@ SELECT changemgmt.grant_role(role, duty) FROM login WHERE prefix = '' AND duty N
 GRANT USAGE ON SCHEMA changemgmt TO regress_nobody;
 
 SELECT changemgmt.add_person(name) FROM unnest('{ada,bob,lead,lead2}'::text[] || ARRAY(SELECT login FROM login)) AS name \g /dev/null
-SELECT changemgmt.add_team('dba', 'lead'), changemgmt.add_board('cab'), changemgmt.incident_id('INC-1') \g /dev/null
+SELECT changemgmt.add_team('dba', 'lead'), changemgmt.add_board('cab'), changemgmt.incident_id('INC-1'),
+	changemgmt.record_incident('INC-0', resolved_at => now()) \g /dev/null
 SELECT changemgmt.add_board_member('cab', name, 'change_manager')
 FROM unnest('{lead,lead2}'::text[] || ARRAY(SELECT login FROM login WHERE duty <> 'owner')) AS name \g /dev/null
 SELECT changemgmt.add_ci('disk'), changemgmt.add_ci('db', version => '1'), changemgmt.add_ci('web', depends_on => '{db}') \g /dev/null

@@ -177,7 +177,8 @@ CREATE TEMP TABLE listed AS
 		('item_role', 'change_item', 'role'),
 		('window_kind', 'change_window', 'kind'),
 		('window_enforcement', 'change_window', 'enforcement'),
-		('duty_kind', 'duty', 'kind')) AS v (list, relation, col);
+		('duty_kind', 'duty', 'kind'),
+		('incident_kind', 'incident', 'kind')) AS v (list, relation, col);
 
 SELECT set_eq('SELECT DISTINCT list FROM changemgmt.code_list()',
 	'SELECT list FROM listed', 'each list is compared with a column');
