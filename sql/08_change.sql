@@ -404,7 +404,26 @@ CREATE TABLE changemgmt.change_check (
 	observed text,
 	passed boolean,
 	checked_by_id bigint REFERENCES changemgmt.person,
-	checked_at timestamptz CHECK (isfinite(checked_at))
+	checked_at timestamptz CHECK (isfinite(checked_at)),
+	signal text,
+	baseline numeric,
+	threshold numeric,
+	bad_when text,
+	is_rollback_trigger boolean NOT NULL DEFAULT false,
+	observed_value numeric,
+	tripped_at timestamptz,
+	CONSTRAINT change_check_signal_check CHECK (
+		signal IN ('errors', 'latency', 'availability', 'saturation', 'traffic',
+				   'other')),
+	CONSTRAINT change_check_bad_when_check CHECK (bad_when IN ('above', 'below')),
+	CONSTRAINT change_check_threshold_check CHECK (
+		(threshold IS NULL) = (bad_when IS NULL)
+		AND (threshold IS NOT NULL OR NOT is_rollback_trigger)
+		AND (threshold IS NOT NULL OR observed_value IS NULL)
+		AND 'NaN' <> ALL (ARRAY[baseline, threshold, observed_value])
+		AND 'Infinity' <> ALL (ARRAY[baseline, threshold, observed_value])
+		AND '-Infinity' <> ALL (ARRAY[baseline, threshold, observed_value])),
+	CONSTRAINT change_check_tripped_at_check CHECK (isfinite(tripped_at))
 );
 COMMENT ON TABLE changemgmt.change_check IS 'Verification checks with their latest result; earlier results stand in the ledger.';
 COMMENT ON COLUMN changemgmt.change_check.kind IS 'slo, synthetic, functional or user_confirmation';
@@ -417,6 +436,13 @@ COMMENT ON COLUMN changemgmt.change_check.observed IS 'What was seen last.';
 COMMENT ON COLUMN changemgmt.change_check.passed IS 'Whether it was right; null as long as nobody has looked.';
 COMMENT ON COLUMN changemgmt.change_check.checked_by_id IS 'Who looked.';
 COMMENT ON COLUMN changemgmt.change_check.checked_at IS 'When.';
+COMMENT ON COLUMN changemgmt.change_check.signal IS 'The service level signal that it watches: errors, latency, availability, saturation, traffic or other.';
+COMMENT ON COLUMN changemgmt.change_check.baseline IS 'The value that is usual.';
+COMMENT ON COLUMN changemgmt.change_check.threshold IS 'The last value that is good: then results are numbers (record_observation).';
+COMMENT ON COLUMN changemgmt.change_check.bad_when IS 'above or below: on which side of the threshold a value is bad.';
+COMMENT ON COLUMN changemgmt.change_check.is_rollback_trigger IS 'Whether a bad value asks for a rollback.';
+COMMENT ON COLUMN changemgmt.change_check.observed_value IS 'The number that was seen last.';
+COMMENT ON COLUMN changemgmt.change_check.tripped_at IS 'When a bad value first tripped the rollback trigger; later good ones leave it, resume_work empties it.';
 CREATE INDEX change_check_change_id_idx ON changemgmt.change_check (change_id);
 CREATE TRIGGER zzz_stamp
 	BEFORE INSERT OR UPDATE OR DELETE ON changemgmt.change_check

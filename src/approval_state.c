@@ -180,7 +180,8 @@ static List *
 content_columns(const SealedPart *part)
 {
 	List	   *columns = NIL;
-	char	   *names = pstrdup(part->content);
+	char	   *names = part->more ?
+		psprintf("%s, %s", part->content, part->more) : pstrdup(part->content);
 	char	   *rest;
 
 	for (char *name = strtok_r(names, ", ", &rest); name;
@@ -213,6 +214,20 @@ row_is_sealed(const SealedPart *part, JsonbContainer *row)
 	return true;
 }
 
+/*
+ * Whether a column that came later is what it is where nobody gave it, also in
+ * rows that were recorded before it was there.
+ */
+static bool
+says_nothing(const JsonbValue *value)
+{
+	return value == NULL || value->type == jbvNull ||
+		(value->type == jbvBool && !value->val.boolean) ||
+		(value->type == jbvBinary &&
+		 JsonContainerIsArray(value->val.binary.data) &&
+		 JsonContainerSize(value->val.binary.data) == 0);
+}
+
 static int
 row_compare(const ListCell *a, const ListCell *b)
 {
@@ -240,11 +255,15 @@ part_rows(const SealedPart *part, List *columns, Jsonb *document)
 		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 		foreach(lc, columns)
 		{
+			JsonbValue *cell = getKeyJsonValueFromContainer(row, lfirst(lc),
+															strlen(lfirst(lc)),
+															NULL);
+
+			if (says_nothing(cell) && part->more &&
+				strstr(part->more, lfirst(lc)))
+				continue;
 			jsonb_push_key(&state, lfirst(lc));
-			push_jsonb(&state, WJB_VALUE,
-					   jsonb_of(getKeyJsonValueFromContainer(row, lfirst(lc),
-															 strlen(lfirst(lc)),
-															 NULL)));
+			push_jsonb(&state, WJB_VALUE, jsonb_of(cell));
 		}
 		result = lappend(result,
 						 JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT,

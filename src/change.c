@@ -138,6 +138,13 @@ static const PartColumn part_columns[] = {
 	{"change_review", "actions", FIELD_REMARK},
 	{"change_review", "reviewed_by_id", FIELD_ENGINE},
 	{"change_review", "reviewed_at", FIELD_ENGINE},
+	{"change_check", "signal", FIELD_PLAN},
+	{"change_check", "baseline", FIELD_PLAN},
+	{"change_check", "threshold", FIELD_PLAN},
+	{"change_check", "bad_when", FIELD_PLAN},
+	{"change_check", "is_rollback_trigger", FIELD_PLAN},
+	{"change_check", "observed_value", FIELD_PROGRESS},
+	{"change_check", "tripped_at", FIELD_ENGINE},
 };
 
 static CachedTable change_table = {.relation = "change"};

@@ -251,6 +251,8 @@ typedef struct SealedPart
 	const char *relation;
 	const char *content;		/* columns, "a, b" */
 	SealedOnly	only[2];
+	const char *more;			/* columns that count where they say something:
+								 * not null, false or empty; or NULL */
 } SealedPart;
 
 #define SEALED_PART_COUNT 7

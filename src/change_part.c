@@ -118,12 +118,18 @@ bool
 part_equal(HeapTuple a, HeapTuple b, TupleDesc desc, const char *column)
 {
 	int			attnum = SPI_fnumber(desc, column);
-	Form_pg_attribute attribute = TupleDescAttr(desc, attnum - 1);
+	Form_pg_attribute attribute;
 	bool		a_null,
 				b_null;
-	Datum		a_value = heap_getattr(a, attnum, desc, &a_null);
-	Datum		b_value = heap_getattr(b, attnum, desc, &b_null);
+	Datum		a_value;
+	Datum		b_value;
 
+	/* a table that an older version made may lack it */
+	if (attnum <= 0)
+		return true;
+	attribute = TupleDescAttr(desc, attnum - 1);
+	a_value = heap_getattr(a, attnum, desc, &a_null);
+	b_value = heap_getattr(b, attnum, desc, &b_null);
 	if (a_null || b_null)
 		return a_null == b_null;
 	return datum_image_eq(a_value, b_value, attribute->attbyval,
@@ -271,35 +277,6 @@ stamp_task(HeapTuple old, HeapTuple new, TupleDesc desc)
 	return new;
 }
 
-static HeapTuple
-stamp_check(HeapTuple old, HeapTuple new, TupleDesc desc, Status status)
-{
-	static const char *const result[] = {"passed", "observed", NULL};
-	static const char *const who[] = {"checked_by_id", NULL};
-	static const char *const when[] = {"checked_at", NULL};
-	bool		isnull;
-	bool		planned;
-
-	if (old)
-		planned = part_true(old, desc, "is_planned");
-	else
-		planned = status < STATUS_IN_PROGRESS;
-	new = part_set(new, desc, "is_planned", BoolGetDatum(planned), false);
-
-	part_value(new, desc, "passed", &isnull);
-	if (isnull || (old && part_same(old, new, desc, result) &&
-				   part_same(old, new, desc, when)))
-		return new;
-	part_value(new, desc, "checked_by_id", &isnull);
-	if (isnull || (old && part_same(old, new, desc, who)))
-		new = part_stamp_actor(new, desc, "checked_by_id");
-	part_value(new, desc, "checked_at", &isnull);
-	if (isnull || (old && part_same(old, new, desc, when)))
-		new = part_set(new, desc, "checked_at",
-					   TimestampTzGetDatum(GetCurrentTimestamp()), false);
-	return new;
-}
-
 /* Who wrote a row that somebody simply writes, and when. */
 static HeapTuple
 stamp_author(HeapTuple old, HeapTuple new, TupleDesc desc, const char *column,
@@ -380,7 +357,7 @@ part_stamp(PG_FUNCTION_ARGS)
 				new = stamp_task(old, new, desc);
 				break;
 			case PART_CHECK:
-				new = stamp_check(old, new, desc, status);
+				new = check_stamp(old, new, desc, status);
 				break;
 			case PART_COMMUNICATION:
 				new = communication_stamp(old, new, desc, status);
@@ -533,7 +510,7 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 		" SET revision = revision OPERATOR(pg_catalog.+) 1"
 		" WHERE id OPERATOR(pg_catalog.=) $1"
 		" RETURNING status, model, model_version, actual_start,"
-		" first_submitted_at IS NOT NULL",
+		" first_submitted_at IS NOT NULL, rolled_back_at",
 		1, {INT8OID}, NULL
 	};
 	PartTable	table = part_table(rel);
@@ -543,6 +520,7 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	Status		status;
 	const ChangeModel *model;
 	TimestampTz begun;
+	TimestampTz taken_back;
 	bool		submitted;
 	char	   *key;
 	bool		isnull;
@@ -576,9 +554,12 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	if (isnull)
 		begun = DT_NOEND;
 	submitted = DatumGetBool(spi_first_value(5, &isnull));
+	taken_back = DatumGetTimestampTz(spi_first_value(6, &isnull));
+	if (isnull)
+		taken_back = DT_NOEND;
 	for (int i = 0; i < count; i++)
 		part_edit_judge(table, &edits[i], desc, rel, status, model, begun,
-						submitted);
+						taken_back, submitted);
 	SPI_finish();
 }
 

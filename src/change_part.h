@@ -81,12 +81,20 @@ extern bool part_edit_is_plan(PartTable table, const PartEdit *edit,
 /*
  * What an edit may not do in this status: MC001, MC003, MC005, MC006, MC008.
  * begun is actual_start, or the end of time where work has not begun;
- * submitted: ever.
+ * taken_back is rolled_back_at, or the end of time; submitted: ever.
  */
 extern void part_edit_judge(PartTable table, const PartEdit *edit,
 							TupleDesc desc, Relation rel, Status status,
 							const ChangeModel *model, TimestampTz begun,
-							bool submitted);
+							TimestampTz taken_back, bool submitted);
+
+/* Checks have a file of their own: change_check.c. */
+extern void check_values(HeapTuple tuple, Relation rel);
+extern HeapTuple check_stamp(HeapTuple old, HeapTuple new, TupleDesc desc,
+							 Status status);
+extern void check_judge(const PartEdit *edit, TupleDesc desc, Relation rel,
+						Status status, TimestampTz begun,
+						TimestampTz taken_back);
 
 
 /* Closed or cancelled. */

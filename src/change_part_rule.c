@@ -46,6 +46,8 @@ part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc)
 		{PART_TASK, "object_kind", "object_kind"},
 		{PART_CHECK, "kind", "check_kind"},
 		{PART_CHECK, "stage", "check_stage"},
+		{PART_CHECK, "signal", "signal"},
+		{PART_CHECK, "bad_when", "bad_when"},
 		{PART_LINK, "relation", "link_relation"},
 		{PART_COMMUNICATION, "timing", "communication_timing"},
 		{PART_COMMUNICATION, "channel", "communication_channel"},
@@ -57,7 +59,7 @@ part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc)
 		bool		isnull;
 		Datum		value;
 
-		if (coded[i].table != table)
+		if (coded[i].table != table || SPI_fnumber(desc, coded[i].column) <= 0)
 			continue;
 		value = part_value(tuple, desc, coded[i].column, &isnull);
 		if (!isnull)
@@ -167,12 +169,7 @@ part_check_values(PartTable table, HeapTuple tuple, Relation rel)
 			part_malformed(rel, "occurred_at", "is infinite");
 	}
 	else if (table == PART_CHECK)
-	{
-		Datum		at = part_value(tuple, desc, "checked_at", &isnull);
-
-		if (!isnull && TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(at)))
-			part_malformed(rel, "checked_at", "is infinite");
-	}
+		check_values(tuple, rel);
 	else if (table == PART_COMMUNICATION)
 	{
 		Datum		at = part_value(tuple, desc, "sent_at", &isnull);
@@ -217,12 +214,13 @@ row_is_plan(PartTable table, HeapTuple tuple, TupleDesc desc)
 bool
 part_edit_is_plan(PartTable table, const PartEdit *edit, TupleDesc desc)
 {
-	static const char *const plan_columns[][8] = {
+	static const char *const plan_columns[][12] = {
 		[PART_ITEM] = {"ci_id", "role", "version_before", "version_after", NULL},
 		[PART_RISK] = {"description", "likelihood", "impact", "mitigation", NULL},
 		[PART_TASK] = {"phase", "position", "title", "description",
 		"object_kind", "object_name", "is_condition", NULL},
-		[PART_CHECK] = {"kind", "stage", "title", "expected", "is_required", NULL},
+		[PART_CHECK] = {"kind", "stage", "title", "expected", "is_required",
+		"signal", "baseline", "threshold", "bad_when", "is_rollback_trigger", NULL},
 		[PART_COMMENT] = {NULL},
 		[PART_LINK] = {"relation", "target_change_id", "target", NULL},
 		[PART_WAIVER] = {NULL},
@@ -482,96 +480,11 @@ task_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 					   "What was left out is said in a comment.");
 }
 
-static void
-check_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
-			TimestampTz begun)
-{
-	static const char *const result[] = {"passed", "observed", "checked_at", NULL};
-	static const char *const who[] = {"checked_by_id", NULL};
-	static const char *const asked[] = {"kind", "stage", "title", "expected",
-	"is_required", NULL};
-	bool		had_result = false;
-	bool		has_result = false;
-	bool		isnull;
-
-	if (edit->old)
-	{
-		part_value(edit->old, desc, "passed", &isnull);
-		had_result = !isnull;
-	}
-	if (edit->new)
-	{
-		part_value(edit->new, desc, "passed", &isnull);
-		has_result = !isnull;
-	}
-	if (edit->new && had_result && !has_result)
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
-				 errmsg("evidence is not taken away"),
-				 errhint("changemgmt.record_check() records a later result of the same check.")));
-	if (edit->new == NULL)
-	{
-		if (status >= STATUS_IN_PROGRESS)
-			ereport(ERROR,
-					(errcode(ERRCODE_MC_APPEND_ONLY), err_as_caller(),
-					 errmsg("evidence is not deleted"),
-					 errhint("changemgmt.record_check() records a later result of the same check.")));
-		return;
-	}
-	if (edit->old ?
-		part_true(edit->old, desc, "is_planned") != part_true(edit->new, desc, "is_planned") :
-		part_true(edit->new, desc, "is_planned") != (status < STATUS_IN_PROGRESS))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
-				 errmsg("is_planned of a check is not written by hand"),
-				 errhint("Leave the column out: it is filled in."),
-				 errtablecol(rel, SPI_fnumber(desc, "is_planned"))));
-	/* what was asked stays beside the answer */
-	if (edit->old && (had_result || status_is_over(status)) &&
-		!part_same(edit->old, edit->new, desc, asked))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_SEALED_CONTENT), err_as_caller(),
-				 errmsg("what a check asked for stays once %s",
-						had_result ? "it has a result" : "its change is over"),
-				 errhint("Add a check of your own: changemgmt.add_check()."),
-				 errtable(rel)));
-	if (edit->old == NULL && status_is_over(status))
-		progress_error("nothing is verified any more", edit->change_id,
-					   status_code(status), "Say in a comment what was found.");
-	if (edit->old && part_same(edit->old, edit->new, desc, result))
-	{
-		edit_check_fixed(edit, desc, rel, who);
-		return;
-	}
-	if (!has_result)
-	{
-		if (!part_blank(edit->new, desc, "observed"))
-			part_malformed(rel, "passed", "is null: what was observed is right or not");
-		(void) part_value(edit->new, desc, "checked_at", &isnull);
-		if (!isnull)
-			part_malformed(rel, "checked_at", "is given, and there is no result");
-		(void) part_value(edit->new, desc, "checked_by_id", &isnull);
-		if (!isnull)
-			part_malformed(rel, "checked_by_id", "is given, and there is no result");
-		return;
-	}
-
-	if (status < STATUS_IN_PROGRESS || status_is_over(status))
-		progress_error("there is nothing to verify", edit->change_id,
-					   status_code(status),
-					   "Checks are recorded from start until close.");
-	edit_check_person(edit, desc, rel, "checked_by_id");
-	edit_check_time(edit, desc, rel, "checked_at");
-	if (DatumGetTimestampTz(part_value(edit->new, desc, "checked_at",
-									   &isnull)) < begun)
-		part_malformed(rel, "checked_at", "lies before the work began");
-}
-
 /* What the edit of a part may not do in this status. */
 void
 part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 				Relation rel, Status status, const ChangeModel *model,
-				TimestampTz begun, bool submitted)
+				TimestampTz begun, TimestampTz taken_back, bool submitted)
 {
 	static const char *const id[] = {"id", NULL};
 
@@ -596,7 +509,7 @@ part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 			task_judge(edit, desc, rel, status, model);
 			break;
 		case PART_CHECK:
-			check_judge(edit, desc, rel, status, begun);
+			check_judge(edit, desc, rel, status, begun, taken_back);
 			break;
 		case PART_COMMUNICATION:
 			communication_judge(edit, desc, rel, status, model, begun);

@@ -9,7 +9,8 @@
  *	  name and value of each sealed column that is not null, by name: those of
  *	  class plan, less what the model does not seal, and what it seals besides
  *	  table and content of each row of a sealed part that belongs to the plan, in
- *	  bytewise order; the content is a jsonb array of its plan columns
+ *	  bytewise order; the content is a jsonb array of its plan columns, those
+ *	  that later versions added only where one of them is not its default
  *
  * What a model seals needs no place in it: a published version never changes, and
  * a change under another one is submitted anew.
@@ -32,6 +33,7 @@
 
 /* What of a row of each part is sealed: these columns, in this order. */
 #define CHECK_CONTENT "kind, stage, title, expected, is_required"
+#define CHECK_MORE "signal, baseline, threshold, bad_when, is_rollback_trigger"
 #define COMMUNICATION_CONTENT "timing, stakeholder, channel, message"
 #define ITEM_CONTENT "ci_id, role, version_before, version_after"
 #define LINK_CONTENT "relation, target_change_id, target"
@@ -39,22 +41,30 @@
 #define TASK_CONTENT "phase, position, title, description, object_kind, object_name"
 #define PROPOSAL_CONTENT "key, definition, proposed_from_change_id"
 
+/*
+ * What later versions added is sealed only where it says something, all of it
+ * behind the rest: what was sealed without it stays sealed.
+ */
+#define SEALED_MORE(content, more, nothing) \
+	"(pg_catalog.jsonb_build_array(" content ") OPERATOR(pg_catalog.||)" \
+	" CASE WHEN pg_catalog.jsonb_build_array(" more ") OPERATOR(pg_catalog.=) '" nothing "'" \
+	" THEN '[]' ELSE pg_catalog.jsonb_build_array(" more ") END)::pg_catalog.text"
+
 /* The same, for rows as the ledger recorded them. */
 const SealedPart sealed_parts[SEALED_PART_COUNT] = {
-	{"change_check", CHECK_CONTENT, {{"is_planned", true, NULL}}},
-	{"change_communication", COMMUNICATION_CONTENT, {{"is_planned", true, NULL}}},
-	{"change_item", ITEM_CONTENT, {{NULL, false, NULL}}},
-	{"change_link", LINK_CONTENT, {{"relation", true, "depends_on"}}},
-	{"change_risk", RISK_CONTENT, {{NULL, false, NULL}}},
+	{"change_check", CHECK_CONTENT, {{"is_planned", true, NULL}}, CHECK_MORE},
+	{"change_communication", COMMUNICATION_CONTENT, {{"is_planned", true, NULL}}, NULL},
+	{"change_item", ITEM_CONTENT, {{NULL, false, NULL}}, NULL},
+	{"change_link", LINK_CONTENT, {{"relation", true, "depends_on"}}, NULL},
+	{"change_risk", RISK_CONTENT, {{NULL, false, NULL}}, NULL},
 	{"change_task", TASK_CONTENT, {{"is_condition", false, NULL},
-	{"phase", false, "follow_up"}}},
-	{"template_proposal", PROPOSAL_CONTENT, {{NULL, false, NULL}}},
+	{"phase", false, "follow_up"}}, NULL},
+	{"template_proposal", PROPOSAL_CONTENT, {{NULL, false, NULL}}, NULL},
 };
 
-#define PLAN_PARTS(more) \
+#define PLAN_PARTS(check, more) \
 	"SELECT part, content FROM (" \
-	" SELECT 'change_check' AS part, pg_catalog.jsonb_build_array(" \
-	CHECK_CONTENT ")::pg_catalog.text AS content" \
+	" SELECT 'change_check' AS part, " check " AS content" \
 	" FROM changemgmt.change_check" \
 	" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned" \
 	" UNION ALL" \
@@ -84,7 +94,9 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 	" ORDER BY part COLLATE pg_catalog.\"C\", content COLLATE pg_catalog.\"C\""
 
 static KeptPlan plan_parts = {
-	PLAN_PARTS(" UNION ALL"
+	PLAN_PARTS(SEALED_MORE(CHECK_CONTENT, CHECK_MORE,
+						   "[null, null, null, null, false]"),
+			   " UNION ALL"
 			   " SELECT 'template_proposal', pg_catalog.jsonb_build_array("
 			   PROPOSAL_CONTENT ")::pg_catalog.text"
 			   " FROM changemgmt.template_proposal"
@@ -99,7 +111,8 @@ static KeptPlan plan_parts = {
 
 /* with the tables of 1.0 */
 static KeptPlan plan_parts_before = {
-	PLAN_PARTS(""), 1, {INT8OID}, NULL
+	PLAN_PARTS("pg_catalog.jsonb_build_array(" CHECK_CONTENT ")::pg_catalog.text",
+			   ""), 1, {INT8OID}, NULL
 };
 
 static bool

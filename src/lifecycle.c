@@ -23,6 +23,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "change_check.h"
 #include "compat.h"
 #include "errors.h"
 #include "lifecycle.h"
@@ -225,7 +226,10 @@ verb_take(ChangeRow *row, Verb verb, const VerbValues *values)
 	Status		to;
 
 	if (!(verbs & VERB_BIT(verb)) ||
-		(verb == VERB_FAIL && change_outcome(row) == OUTCOME_FAILED))
+		(verb == VERB_FAIL && change_outcome(row) == OUTCOME_FAILED) ||
+		(verb == VERB_PASS && from == STATUS_IMPLEMENTED &&
+		 (values->isnull[0] || values_stored(function, values, row) ||
+		  !lifecycle_pass_again(model, row))))
 	{
 		/* a plan that was edited since its pre-approval is not submitted */
 		if (verb_was_taken(verb, model, row) &&
@@ -271,6 +275,9 @@ verb_take(ChangeRow *row, Verb verb, const VerbValues *values)
 						  psprintf("the %s of change " INT64_FORMAT,
 								   verb_name(verb), call.change_id));
 	change_row_result(row);
+	/* the judge has touched its parts */
+	if (verb == VERB_RESUME_WORK)
+		(void) change_read(row, call.change_id, false);
 }
 
 /* A step that takes at most a reason; not for verbs that need more. */
@@ -350,6 +357,18 @@ due_text(const ChangeModel *model, const ChangeRow *row)
 	}
 }
 
+bool
+lifecycle_pass_again(const ChangeModel *model, const ChangeRow *row)
+{
+	Outcome		outcome = change_outcome(row);
+
+	return change_status(row) == STATUS_IMPLEMENTED &&
+		(outcome == OUTCOME_SUCCESSFUL ||
+		 outcome == OUTCOME_SUCCESSFUL_WITH_ISSUES) &&
+		model->issues_despite_failed_check &&
+		checks_went_wrong(change_id_of(row));
+}
+
 uint32
 lifecycle_verbs(const ChangeModel *model, const ChangeRow *row)
 {
@@ -363,6 +382,9 @@ lifecycle_verbs(const ChangeModel *model, const ChangeRow *row)
 		verbs &= ~VERB_BIT(VERB_CONFIRM_STABILITY);
 	if (outcome == OUTCOME_FAILED)
 		verbs &= ~VERB_BIT(VERB_FAIL);
+	if (change_status(row) == STATUS_IMPLEMENTED &&
+		!lifecycle_pass_again(model, row))
+		verbs &= ~VERB_BIT(VERB_PASS);
 	if (!change_is_null(row, rollback_started_at))
 		verbs &= ~VERB_BIT(VERB_BEGIN_ROLLBACK);
 	/* nothing sealed was touched since the approval */
@@ -552,7 +574,9 @@ pass_take(ChangeRow *row, Datum evidence, bool no_evidence, Datum issues,
 	values.isnull[1] = no_issues;
 	if (!no_evidence)
 	{
-		if (change_status(row) == STATUS_VERIFYING)
+		if (change_status(row) == STATUS_VERIFYING ||
+			(!no_issues && !evidence_is_recorded(row, evidence) &&
+			 lifecycle_pass_again(lifecycle_model(row), row)))
 			evidence_record(row, evidence);
 		else if (!evidence_is_recorded(row, evidence))
 			transition_illegal(row, lifecycle_model(row), verb_name(VERB_PASS));

@@ -128,6 +128,11 @@ extern bool lifecycle_seal_fresh(const ChangeModel *model,
 
 /* VERB_BITs of what makes sense now: model_verbs() less what is idle. */
 extern uint32 lifecycle_verbs(const ChangeModel *model, const ChangeRow *row);
+/*
+ * Whether what passed is passed again, with issues: something went wrong since,
+ * and the model takes it with an explanation.  Needs an SPI connection.
+ */
+extern bool lifecycle_pass_again(const ChangeModel *model, const ChangeRow *row);
 /* Make the row type change_state of a change. */
 extern Datum lifecycle_state(const ChangeRow *row);
 /* Find and lock a change for a verb; MC008, MC010. */

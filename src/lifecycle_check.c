@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 
 #include "calendar.h"
+#include "change_check.h"
 #include "change_history.h"
 #include "compat.h"
 #include "errors.h"
@@ -683,6 +684,7 @@ void
 lifecycle_init(void)
 {
 	lifecycle_stamp_init();
+	change_check_init();
 	change_part_register("change_waiver");
 	requirements_register(engine_requirements, lengthof(engine_requirements));
 	requirement_never_waive("data_approval");

@@ -54,7 +54,7 @@ static const struct
 static struct
 {
 	const char *key;
-	const char *fields[9];
+	const char *fields[16];
 	const char *text_is;		/* the field that a string alone stands for */
 	KeptPlan	insert;
 }			parts[] = {
@@ -82,10 +82,15 @@ static struct
 			" FROM pg_catalog.jsonb_array_elements($2) WITH ORDINALITY AS e(e, n),"
 			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_task, e) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
-	{"checks", {"title", "kind", "stage", "expected", "is_required", NULL}, "title", {
-			"INSERT INTO changemgmt.change_check (change_id, kind, stage, title, expected, is_required)"
-			" SELECT $1, COALESCE(r.kind, 'functional'), COALESCE(r.stage, 'immediate'),"
-			" r.title, r.expected, COALESCE(r.is_required, true)"
+	{"checks", {"title", "kind", "stage", "expected", "is_required", "signal",
+			"baseline", "threshold", "bad_when", "is_rollback_trigger", NULL}, "title", {
+			"INSERT INTO changemgmt.change_check (change_id, kind, stage, title,"
+			" expected, is_required, signal, baseline, threshold, bad_when, is_rollback_trigger)"
+			" SELECT $1, COALESCE(r.kind, CASE WHEN r.signal IS NULL THEN 'functional' ELSE 'slo' END),"
+			" COALESCE(r.stage, 'immediate'), r.title, r.expected, COALESCE(r.is_required, true),"
+			" r.signal, r.baseline, r.threshold,"
+			" COALESCE(r.bad_when, CASE WHEN r.threshold IS NOT NULL THEN 'above' END),"
+			" COALESCE(r.is_rollback_trigger, false)"
 			" FROM pg_catalog.jsonb_array_elements($2) AS e,"
 			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check, e) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
@@ -95,6 +100,16 @@ static struct
 			" COALESCE(r.channel, 'email'), r.message"
 			" FROM pg_catalog.jsonb_populate_recordset(NULL::changemgmt.change_communication, $2) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
+};
+
+/* with the table of 1.0 */
+static KeptPlan checks_insert_before = {
+	"INSERT INTO changemgmt.change_check (change_id, kind, stage, title, expected, is_required)"
+	" SELECT $1, COALESCE(r.kind, 'functional'), COALESCE(r.stage, 'immediate'),"
+	" r.title, r.expected, COALESCE(r.is_required, true)"
+	" FROM pg_catalog.jsonb_array_elements($2) AS e,"
+	" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check, e) AS r",
+	2, {INT8OID, JSONBOID}, NULL
 };
 
 /* Columns beside the plan, the schedule and remarks that creation takes. */
@@ -508,7 +523,10 @@ parts_insert(int64 change_id, Jsonb *document)
 			continue;
 		arguments[0] = Int64GetDatum(change_id);
 		arguments[1] = JsonbPGetDatum(rows);
-		kept_plan_execute_input(&parts[i].insert, arguments, NULL, 0);
+		kept_plan_execute_input(strcmp(parts[i].key, "checks") == 0 &&
+								!column_exists("change_check", "signal") ?
+								&checks_insert_before : &parts[i].insert,
+								arguments, NULL, 0);
 	}
 }
 
@@ -746,11 +764,19 @@ copy_change(PG_FUNCTION_ARGS)
 			" object_name, assignee_id FROM changemgmt.change_task"
 			" WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition ORDER BY id",
 		2, {INT8OID, INT8OID}, NULL},
-		{"INSERT INTO changemgmt.change_check (change_id, kind, stage, title, expected, is_required)"
-			" SELECT $2, kind, stage, title, expected, is_required"
-			" FROM changemgmt.change_check"
-			" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned ORDER BY id",
-		2, {INT8OID, INT8OID}, NULL},
+	};
+#define COPY_CHECKS(columns) \
+	"INSERT INTO changemgmt.change_check (change_id, " columns ")" \
+	" SELECT $2, " columns " FROM changemgmt.change_check" \
+	" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned ORDER BY id"
+	static KeptPlan checks = {
+		COPY_CHECKS("kind, stage, title, expected, is_required, signal, baseline,"
+					" threshold, bad_when, is_rollback_trigger"),
+		2, {INT8OID, INT8OID}, NULL
+	};
+	static KeptPlan checks_before = {
+		COPY_CHECKS("kind, stage, title, expected, is_required"),
+		2, {INT8OID, INT8OID}, NULL
 	};
 	static KeptPlan copy_communications = {
 		"INSERT INTO changemgmt.change_communication (change_id, timing, stakeholder, channel, message)"
@@ -803,6 +829,8 @@ copy_change(PG_FUNCTION_ARGS)
 		kept_plan_execute(&copies[i], arguments, NULL, 0);
 	if (relation_exists("change_communication"))
 		kept_plan_execute(&copy_communications, arguments, NULL, 0);
+	kept_plan_execute(column_exists("change_check", "signal") ? &checks :
+					  &checks_before, arguments, NULL, 0);
 	change_find(&row, DatumGetInt64(arguments[1]), false);
 	result = lifecycle_state(&row);
 	SPI_finish();

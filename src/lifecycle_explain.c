@@ -70,6 +70,9 @@ why_not(PG_FUNCTION_ARGS)
 	model = lifecycle_model(&row);
 	verbs = asked == VERB_NONE ? lifecycle_verbs(model, &row) :
 		model_verbs(model, change_status(&row), change_bool(&row, on_hold));
+	if (change_status(&row) == STATUS_IMPLEMENTED &&
+		!lifecycle_pass_again(model, &row))
+		verbs &= ~VERB_BIT(VERB_PASS);
 	for (int v = VERB_TRIAGE; v < VERB_COUNT; v++)
 	{
 		Transition	t;

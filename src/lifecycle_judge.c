@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "change_check.h"
 #include "compat.h"
 #include "errors.h"
 #include "lifecycle.h"
@@ -284,8 +285,9 @@ judge_outcome(const Transition *t)
 	switch (t->verb)
 	{
 		case VERB_PASS:
-			good = outcome == OUTCOME_SUCCESSFUL ||
-				outcome == OUTCOME_SUCCESSFUL_WITH_ISSUES;
+			good = outcome == OUTCOME_SUCCESSFUL_WITH_ISSUES ||
+				(outcome == OUTCOME_SUCCESSFUL &&
+				 change_status(t->old) == STATUS_VERIFYING);
 			break;
 		case VERB_FAIL:
 			good = outcome == OUTCOME_FAILED;
@@ -386,6 +388,9 @@ judge_update(const Transition *t)
 		if (!(verbs & VERB_BIT(t->verb)))
 			transition_illegal(t->old, t->model, verb_name(t->verb));
 	}
+	if (t->verb == VERB_PASS && from == STATUS_IMPLEMENTED &&
+		!lifecycle_pass_again(t->model, t->old))
+		transition_illegal(t->old, t->model, verb_name(t->verb));
 	if (from != to && t->verb != VERB_REVISE && t->verb != VERB_CANCEL &&
 		change_bool(t->row, on_hold) != change_bool(t->old, on_hold))
 		kept_by_engine(t->row, CH_on_hold,
@@ -553,7 +558,7 @@ inventory_update(const Transition *t)
 	};
 	Datum		argument = t->row->value[CH_id];
 
-	if (t->verb == VERB_PASS)
+	if (t->verb == VERB_PASS && change_status(t->old) == STATUS_VERIFYING)
 		kept_plan_execute(&passed, &argument, NULL, 0);
 	else if (t->verb == VERB_ROLL_BACK &&
 			 change_status(t->old) == STATUS_IMPLEMENTED)
@@ -655,6 +660,8 @@ lifecycle_judge(PG_FUNCTION_ARGS)
 	if (parts_touched_of(t.row))
 		parts_touched->done = true;
 	inventory_update(&t);
+	if (t.verb == VERB_RESUME_WORK)
+		checks_clear_trips(change_id_of(t.row));
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

@@ -91,6 +91,10 @@ lifecycle_verb(const ChangeModel *model, const ChangeRow *old,
 	if (to == STATUS_IMPLEMENTED && outcome == OUTCOME_FAILED &&
 		change_outcome(old) != OUTCOME_FAILED)
 		return VERB_FAIL;
+	if (to == STATUS_IMPLEMENTED &&
+		outcome == OUTCOME_SUCCESSFUL_WITH_ISSUES &&
+		change_outcome(old) == OUTCOME_SUCCESSFUL)
+		return VERB_PASS;
 	if (model->books_window &&
 		(STATUS_BIT(to) & (STATUS_BIT(STATUS_APPROVED) |
 						   STATUS_BIT(STATUS_SCHEDULED))) &&
@@ -174,7 +178,7 @@ lifecycle_entry(LedgerEntry *entry, Verb verb, const ChangeRow *old,
 	/* what stands in status_reason belongs to an earlier step, or to this */
 	if (new && (old == NULL || change_status(old) != change_status(new) ||
 				verb == VERB_HOLD || verb == VERB_RESUME || verb == VERB_FAIL ||
-				!KEPT(old, new, status_reason)))
+				verb == VERB_PASS || !KEPT(old, new, status_reason)))
 		entry->reason = change_text(new, status_reason);
 	if (new && entry->reason == NULL && old && !KEPT(old, new, override_reason))
 		entry->reason = change_text(new, override_reason);
@@ -268,7 +272,9 @@ stamp_step(const ChangeModel *model, Verb verb, const ChangeRow *old,
 		case VERB_PASS:
 			if (change_is_null(new, outcome))
 				SET_TEXT(new, outcome, outcome_code(OUTCOME_SUCCESSFUL));
-			STAMP(verified_at);
+			/* passed again, with issues: it was verified when it was */
+			if (from != STATUS_IMPLEMENTED)
+				STAMP(verified_at);
 			if (KEPT(old, new, verifier_id))
 				stamp_actor(new, CH_verifier_id);
 			break;
@@ -555,7 +561,7 @@ stamp_update(const ChangeRow *old, ChangeRow *new, HeapTuple given)
 
 	/* a reason belongs to its step: one that is left over is none */
 	if ((change_status(old) != change_status(new) || verb == VERB_HOLD ||
-		 verb == VERB_RESUME || verb == VERB_FAIL) &&
+		 verb == VERB_RESUME || verb == VERB_FAIL || verb == VERB_PASS) &&
 		KEPT(old, new, status_reason) &&
 		!(verb_call_of(new) && verb_call->reason_given))
 		CLEAR(new, status_reason);

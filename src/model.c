@@ -69,7 +69,7 @@ static const Step steps[] = {
 	{VERB_START, SCHEDULED, STATUS_IN_PROGRESS},
 	{VERB_COMPLETE, IN_PROGRESS, STATUS_VERIFYING},
 	{VERB_RESUME_WORK, VERIFYING, STATUS_IN_PROGRESS},
-	{VERB_PASS, VERIFYING, STATUS_IMPLEMENTED},
+	{VERB_PASS, VERIFYING | IMPLEMENTED, STATUS_IMPLEMENTED},	/* again: with issues */
 	{VERB_FAIL, UNDER_WAY, STATUS_IMPLEMENTED},
 	{VERB_ROLL_BACK, UNDER_WAY, STATUS_ROLLED_BACK},
 	{VERB_ABORT, IN_PROGRESS, STATUS_CANCELLED},
@@ -744,7 +744,7 @@ published_model(PublishedModel *p)
 }
 
 const ChangeModel *
-model_find(const char *key, int version)
+model_find_if_any(const char *key, int version)
 {
 	const ChangeModel *model = NULL;
 
@@ -762,6 +762,14 @@ model_find(const char *key, int version)
 				model = published_model(p);
 		}
 	}
+	return model;
+}
+
+const ChangeModel *
+model_find(const char *key, int version)
+{
+	const ChangeModel *model = model_find_if_any(key, version);
+
 	if (model == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT),

@@ -130,6 +130,8 @@ typedef struct ChangeModel
  * the transaction.
  */
 extern const ChangeModel *model_find(const char *key, int version);
+/* The same; NULL where there is none. */
+extern const ChangeModel *model_find_if_any(const char *key, int version);
 /* A site's model from its definition, in the current memory context; MC008. */
 extern ChangeModel *site_model_read(const char *key, int version,
 									Jsonb *definition);

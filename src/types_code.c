@@ -166,6 +166,20 @@ static const Code review_kind_codes[] = {
 	{"independent", "Independent Review", "By somebody who had no part in it."},
 };
 
+static const Code signal_codes[] = {
+	{"errors", "Errors", "How much fails."},
+	{"latency", "Latency", "How long it takes."},
+	{"availability", "Availability", "How much of the time it is there."},
+	{"saturation", "Saturation", "How full it is."},
+	{"traffic", "Traffic", "How much is asked of it."},
+	{"other", "Other", "Another number that is watched."},
+};
+
+static const Code bad_when_codes[] = {
+	{"above", "Above", "A value above the threshold is bad."},
+	{"below", "Below", "A value below the threshold is bad."},
+};
+
 static const Code link_relation_codes[] = {
 	{"parent", "Parent", "The target is the greater change that this one is part of."},
 	{"depends_on", "Depends On", "The target has to be done before."},
@@ -285,6 +299,8 @@ static const CodeList code_lists[] = {
 	CODE_LIST("communication_timing", communication_timing_codes),
 	CODE_LIST("communication_channel", communication_channel_codes),
 	CODE_LIST("review_kind", review_kind_codes),
+	CODE_LIST("signal", signal_codes),
+	CODE_LIST("bad_when", bad_when_codes),
 	CODE_LIST("emergency_threshold", emergency_threshold_codes),
 	CODE_LIST("object_kind", object_kind_codes),
 	CODE_LIST("seat", seat_codes),

@@ -187,7 +187,10 @@ BEGIN
 	WHERE x.id = c AND EXISTS (SELECT FROM changemgmt.field_class() AS f WHERE f.relation = 'change' AND f.field = k AND f.class = 'plan');
 	FOR part IN SELECT relation, array_agg(field) AS columns FROM changemgmt.field_class() AS f
 		WHERE relation <> 'change' AND f.class = 'plan' GROUP BY relation LOOP
-		EXECUTE format('SELECT coalesce(jsonb_agg((SELECT jsonb_object_agg(k, v) FROM jsonb_each(to_jsonb(p)) AS e (k, v) WHERE k = ANY ($2))), ''[]'')
+		EXECUTE format('SELECT coalesce(jsonb_agg((SELECT jsonb_object_agg(k, v) FROM jsonb_each(to_jsonb(p)) AS e (k, v)
+				WHERE k = ANY ($2)
+				-- what came with 1.1 is part of the plan where it says something
+				AND NOT (k = ANY (''{signal,baseline,threshold,bad_when,is_rollback_trigger}'') AND v IN (''null'', ''false'')))), ''[]'')
 			FROM changemgmt.%I AS p WHERE change_id = $1 AND %s', part.relation, CASE part.relation
 			WHEN 'change_task' THEN 'NOT is_condition AND phase <> ''follow_up'''
 			WHEN 'change_link' THEN 'relation = ''depends_on''' WHEN 'change_check' THEN 'is_planned' WHEN 'change_communication' THEN 'is_planned' ELSE 'true' END)

@@ -286,7 +286,10 @@ INSERT INTO expected (relation, which, column_name, value, open, waiting, decide
 SELECT pg_temp.always('change_check', 'true', 'MC005', ARRAY['id 1000000', 'checked_by_id changemgmt.person_id(''lead2'')']),
 	pg_temp.always('change_check', 'true', 'nothing', ARRAY['is_planned false']),
 	pg_temp.plan('change_check', 'true', ARRAY['change_id ' || :elsewhere, 'kind ''slo''', 'stage ''7_days''', 'title ''walked''',
-		'expected ''walked''', 'is_required false']) \g /dev/null
+		'expected ''walked''', 'is_required false', 'signal ''errors''', 'baseline 1.5']),
+	-- a threshold has a side, a trigger and a number have a threshold
+	pg_temp.always('change_check', 'true', 'MC008', ARRAY['threshold 5', 'bad_when ''above''', 'is_rollback_trigger true', 'observed_value 5']),
+	pg_temp.always('change_check', 'true', 'MC005', ARRAY['tripped_at now()']) \g /dev/null
 INSERT INTO expected (relation, column_name, value, open, waiting, decided, rejected, running, over, but) VALUES
 	('change_check', 'passed', 'false', 'MC001', 'MC001', 'MC001', 'MC001', 'ok', 'MC001', '{}'),
 	('change_check', 'observed', '''walked''', 'MC008', 'MC008', 'MC008', 'MC008', 'MC008', 'MC001',

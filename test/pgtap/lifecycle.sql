@@ -479,6 +479,8 @@ FROM (VALUES
 INSERT INTO tested VALUES ('writers_known');
 -- in template.sql, and change_communication.sql
 INSERT INTO tested VALUES ('template_record'), ('stakeholders_told'), ('end_announced');
+-- in change_check.sql
+INSERT INTO tested VALUES ('rollback_trigger_clear');
 
 -- schedule_conflict.sql tests those of the schedule
 SELECT set_eq($$SELECT name FROM changemgmt.requirement_list() WHERE name NOT IN ('in_window', 'no_blackout', 'no_conflict')$$,
@@ -964,7 +966,7 @@ SELECT set_eq($$SELECT relation, field FROM changemgmt.field_class() WHERE relat
 	$$SELECT 'change_item', unnest('{ci_id,role,version_before,version_after}'::text[])
 	UNION ALL SELECT 'change_risk', unnest('{description,likelihood,impact,mitigation}'::text[])
 	UNION ALL SELECT 'change_task', unnest('{phase,position,title,description,object_kind,object_name}'::text[])
-	UNION ALL SELECT 'change_check', unnest('{kind,stage,title,expected,is_required}'::text[])
+	UNION ALL SELECT 'change_check', unnest('{kind,stage,title,expected,is_required,signal,baseline,threshold,bad_when,is_rollback_trigger}'::text[])
 	UNION ALL SELECT 'change_link', unnest('{relation,target_change_id,target}'::text[])
 	UNION ALL SELECT 'change_communication', unnest('{timing,stakeholder,channel,message}'::text[])
 	UNION ALL SELECT 'template_proposal', unnest('{key,definition,proposed_from_change_id}'::text[])$$,

@@ -167,6 +167,8 @@ CREATE TEMP TABLE listed AS
 		('communication_timing', 'change_communication', 'timing'),
 		('communication_channel', 'change_communication', 'channel'),
 		('review_kind', 'change_review', 'kind'),
+		('signal', 'change_check', 'signal'),
+		('bad_when', 'change_check', 'bad_when'),
 		('emergency_threshold', 'change', 'emergency_threshold'),
 		('object_kind', 'change_task', 'object_kind'),
 		('seat', 'board_member', 'seat'),

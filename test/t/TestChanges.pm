@@ -397,6 +397,7 @@ my %reads = (
 	'hidden_causes()'                                      => '',
 	'hidden_changes()'                                     => '',
 	'hidden_duties()'                                      => '',
+	'model_validations(text,integer)'                      => 'c.model, c.model_version',
 	'plan_missing(bigint)'                                 => 'c.id',
 	'ics_event(text,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,text,text,text,boolean,bigint)'
 		=> "c.id::text, c.created_at, c.created_at, c.updated_at, c.title, c.description, c.type, c.status, true, c.revision",

@@ -54,6 +54,8 @@ otto | MC008 | SELECT changemgmt.add_item($1, 'nothing')
 otto | 23505 | SELECT changemgmt.add_item($1, 'app')
 otto | | SELECT changemgmt.add_task($1, 'one more', assignee => 'ivan')
 otto | | SELECT changemgmt.add_check($1, 'errors', 'slo', expected => 'none')
+otto | | SELECT changemgmt.add_signal_check($1, 'error rate', 'errors', 5, baseline => 0.2, is_rollback_trigger => true)
+otto | MC008 | SELECT changemgmt.add_signal_check($1, 'error rate', 'errors', 'NaN')
 otto | | SELECT changemgmt.add_comment($1, 'a word')
 otto | | SELECT changemgmt.add_communication($1, 'before', 'users', 'chat', 'soon')
 otto | MC008 | SELECT changemgmt.add_communication($1, 'once', 'users', 'chat', 'soon')
@@ -148,7 +150,11 @@ vera | MC001 | SELECT changemgmt.review_change($1, 'post_mortem', causes => 'c',
 ivan | | SELECT changemgmt.complete($1)
 ivan | | SELECT changemgmt.resume_work($1, 'again')
 ivan | | SELECT changemgmt.complete($1)
-vera | | SELECT changemgmt.record_check(id, true, 'fine') FROM changemgmt.change_check WHERE change_id = $1
+vera | | SELECT changemgmt.record_check(id, true, 'fine') FROM changemgmt.change_check WHERE change_id = $1 AND threshold IS NULL
+vera | MC008 | SELECT changemgmt.record_observation(id, 1) FROM changemgmt.change_check WHERE change_id = $1 AND threshold IS NULL
+vera | | SELECT changemgmt.record_observation(id, 0.1) FROM changemgmt.change_check WHERE change_id = $1 AND threshold IS NOT NULL
+vera | | SELECT changemgmt.record_signal($1, 'errors', 7)
+vera | MC002 | SELECT changemgmt.pass($1, 'seen')
 vera | | SELECT changemgmt.pass($1, 'seen', 'slow')
 otto | | SELECT changemgmt.close($1)
 otto | MC001 | SELECT changemgmt.cancel($1, 'no')
