@@ -75,6 +75,24 @@ COMMENT ON COLUMN changemgmt.model.is_shipped IS 'Whether it comes with the exte
 COMMENT ON COLUMN changemgmt.model.published_at IS 'When the site published it.';
 COMMENT ON COLUMN changemgmt.model.retired_at IS 'Since when no new change can use it.';
 
+CREATE FUNCTION changemgmt.shipped_checklist(
+	OUT key text, OUT phase text, OUT title text, OUT description text)
+	RETURNS SETOF record
+	LANGUAGE C IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'shipped_checklist';
+COMMENT ON FUNCTION changemgmt.shipped_checklist() IS
+	'The entries that ship for the checklist of a model; their keys are permanent.';
+
+CREATE VIEW changemgmt.checklist_entry WITH (security_invoker = true) AS
+	SELECT key, phase, title, description
+	FROM changemgmt.shipped_checklist();
+COMMENT ON VIEW changemgmt.checklist_entry IS
+	'Entries that a model can name in "checklist": each becomes a task of its changes.';
+COMMENT ON COLUMN changemgmt.checklist_entry.key IS 'What "checklist" names; change_task.checklist_key of the task.';
+COMMENT ON COLUMN changemgmt.checklist_entry.phase IS 'preparation, implementation, follow_up or rollback';
+COMMENT ON COLUMN changemgmt.checklist_entry.title IS 'Title of the task.';
+COMMENT ON COLUMN changemgmt.checklist_entry.description IS 'Description of the task.';
+
 CREATE FUNCTION changemgmt.publish_model(key text, definition jsonb)
 	RETURNS integer
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE

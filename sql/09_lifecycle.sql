@@ -476,6 +476,13 @@ CREATE FUNCTION changemgmt.create_change_from(document jsonb)
 COMMENT ON FUNCTION changemgmt.create_change_from(jsonb) IS
 	'Creates a change from a document: columns of change, people and teams by name, items, risks, tasks and checks as arrays, template. The same source and source_key with the same content give the same change, with other content MC009. Errors: MC008 for what does not fit.';
 
+CREATE FUNCTION changemgmt.add_checklist(change_id bigint)
+	RETURNS integer
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'add_checklist';
+COMMENT ON FUNCTION changemgmt.add_checklist(bigint) IS
+	'Adds a task for each entry of the checklist of the model that has none yet (before its submission, of the latest version); returns how many. Errors: MC005, MC008.';
+
 CREATE FUNCTION changemgmt.edit_change(
 	change_id bigint,
 	patch jsonb,

@@ -182,7 +182,8 @@ condition_judge(PG_FUNCTION_ARGS)
 {
 	static const char *const content[] = {
 		"change_id", "phase", "position", "title", "description",
-		"object_kind", "object_name", "is_condition", NULL
+		"object_kind", "object_name", "is_condition", "depends_on",
+		"is_smoke_test", "checklist_key", "object_system", NULL
 	};
 	TriggerData *trigdata = trigger_data(fcinfo, "condition_judge",
 										 FOR_ROW | AT_AFTER, "change_task");

@@ -145,6 +145,12 @@ static const PartColumn part_columns[] = {
 	{"change_check", "is_rollback_trigger", FIELD_PLAN},
 	{"change_check", "observed_value", FIELD_PROGRESS},
 	{"change_check", "tripped_at", FIELD_ENGINE},
+	{"change_task", "depends_on", FIELD_PLAN},
+	{"change_task", "is_smoke_test", FIELD_PLAN},
+	{"change_task", "checklist_key", FIELD_PLAN},
+	{"change_task", "object_system", FIELD_PLAN},
+	{"change_task", "reviewed_by_id", FIELD_PROGRESS},
+	{"change_task", "reviewed_at", FIELD_PROGRESS},
 };
 
 static CachedTable change_table = {.relation = "change"};

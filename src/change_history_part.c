@@ -121,6 +121,47 @@ parts_reset(PartsState *parts)
 
 /* ------------------------------------------------- what was recorded */
 
+/* Columns that came after version 1.0 and are never null. */
+static const struct
+{
+	const char *relation;
+	const char *column;
+	bool		is_array;		/* else false */
+}			newer_columns[] = {
+	{"change_task", "depends_on", true},
+	{"change_task", "is_smoke_test", false},
+	{"change_check", "is_rollback_trigger", false},
+};
+
+static JsonbValue *
+newer_default(int i)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue *value;
+
+	if (newer_columns[i].is_array)
+	{
+		pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+		value = pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+		(void) JsonbToJsonbValue(JsonbValueToJsonb(value), value);
+		return value;
+	}
+	value = palloc0(sizeof(JsonbValue));
+	value->type = jbvBool;
+	return value;
+}
+
+/* What a column has in rows that were recorded before it came; NULL: null. */
+static JsonbValue *
+parts_default(const char *relation, const char *column)
+{
+	for (size_t i = 0; i < lengthof(newer_columns); i++)
+		if (strcmp(newer_columns[i].relation, relation) == 0 &&
+			strcmp(newer_columns[i].column, column) == 0)
+			return newer_default(i);
+	return NULL;
+}
+
 static JsonbValue *
 recorded_value(JsonbContainer *object, const char *key)
 {
@@ -282,50 +323,38 @@ complain(PartsState *parts, int64 sequence, int table, int64 id,
 #define OTHER "is not what the chain recorded"
 
 /*
- * Whether a row is what was recorded of it.  Columns that later versions added
- * to rows that were there are false or empty, and not recorded.
+ * Whether a row is what an entry says that it created.  One from before a
+ * column came has its default now.
  */
 static bool
-row_is_recorded(Jsonb *row, JsonbContainer *recorded)
+row_is(int table, JsonbContainer *row, JsonbContainer *created)
 {
-	static const char *const later[] = {"is_rollback_trigger"};
-	JsonbParseState *state = NULL;
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	bool		is_later = false;
+	uint32		same = 0;
 
-	if (compareJsonbContainers(&row->root, recorded) == 0)
+	if (compareJsonbContainers(row, created) == 0)
 		return true;
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	it = JsonbIteratorInit(&row->root);
+	it = JsonbIteratorInit(row);
 	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
 	{
-		JsonbValue	key = value;
-		bool		skip = false;
+		JsonbValue *recorded;
+		char	   *key;
 
 		if (token != WJB_KEY)
 			continue;
+		key = pnstrdup(value.val.string.val, value.val.string.len);
 		(void) JsonbIteratorNext(&it, &value, true);
-		for (size_t i = 0; i < lengthof(later); i++)
-			if (key.val.string.len == (int) strlen(later[i]) &&
-				memcmp(key.val.string.val, later[i], key.val.string.len) == 0 &&
-				recorded_value(recorded, later[i]) == NULL)
-				skip = (value.type == jbvBool && !value.val.boolean) ||
-					(value.type == jbvBinary &&
-					 JsonContainerIsArray(value.val.binary.data) &&
-					 JsonContainerSize(value.val.binary.data) == 0);
-		is_later |= skip;
-		if (skip)
-			continue;
-		pushJsonbValue(&state, WJB_KEY, &key);
-		pushJsonbValue(&state, WJB_VALUE, &value);
+		recorded = recorded_value(created, key);
+		if (recorded)
+			same++;
+		else
+			recorded = parts_default(change_part_tables[table], key);
+		if (!value_equal(&value, recorded))
+			return false;
 	}
-	return is_later &&
-		compareJsonbContainers(&JsonbValueToJsonb(pushJsonbValue(&state,
-																 WJB_END_OBJECT,
-																 NULL))->root,
-							   recorded) == 0;
+	return same == JsonContainerSize(created);
 }
 
 /* The row that an entry created goes. */
@@ -340,7 +369,7 @@ undo_insert(PartsState *parts, int64 sequence, int table, int64 id,
 		complain(parts, sequence, table, id, GONE);
 		return;
 	}
-	if (!row->is_wrong && !row_is_recorded(row->row, new))
+	if (!row->is_wrong && !row_is(table, &row->row->root, new))
 		complain(parts, sequence, table, id, OTHER);
 	row_remove(parts, row);
 }
@@ -550,7 +579,8 @@ row_compare(const void *a, const void *b)
 
 /* A row with all its columns, in the form of to_jsonb(). */
 static void
-row_push(JsonbParseState **state, Jsonb *row, TupleDesc desc)
+row_push(JsonbParseState **state, const char *relation, Jsonb *row,
+		 TupleDesc desc)
 {
 	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < desc->natts; i++)
@@ -563,6 +593,8 @@ row_push(JsonbParseState **state, Jsonb *row, TupleDesc desc)
 			continue;
 		jsonb_push_key(state, NameStr(att->attname));
 		value = recorded_value(&row->root, NameStr(att->attname));
+		if (value == NULL)
+			value = parts_default(relation, NameStr(att->attname));
 		if (value == NULL)
 			value = &null;
 		else if (att->atttypid == BYTEAOID && value->type == jbvString)
@@ -617,7 +649,8 @@ parts_push(JsonbParseState **state, PartsState *parts)
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (row_is_visible(rows[next]))
-				row_push(state, rows[next]->row, desc);
+				row_push(state, change_part_tables[table], rows[next]->row,
+						 desc);
 		}
 		pushJsonbValue(state, WJB_END_ARRAY, NULL);
 	}

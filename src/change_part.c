@@ -24,6 +24,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -251,7 +252,7 @@ stamp_item(HeapTuple old, HeapTuple new, TupleDesc desc)
 }
 
 static HeapTuple
-stamp_task(HeapTuple old, HeapTuple new, TupleDesc desc)
+stamp_task_status(HeapTuple old, HeapTuple new, TupleDesc desc)
 {
 	static const char *const status[] = {"status", NULL};
 	static const char *const who[] = {"done_by_id", "done_at", NULL};
@@ -275,6 +276,79 @@ stamp_task(HeapTuple old, HeapTuple new, TupleDesc desc)
 		new = part_set(new, desc, "done_at",
 					   TimestampTzGetDatum(GetCurrentTimestamp()), false);
 	return new;
+}
+
+static int
+int64_compare(const void *a, const void *b)
+{
+	int64		x = DatumGetInt64(*(const Datum *) a);
+	int64		y = DatumGetInt64(*(const Datum *) b);
+
+	return x < y ? -1 : x > y;
+}
+
+/* The ids that a task names, in order and once. */
+static HeapTuple
+stamp_dependencies(HeapTuple old, HeapTuple new, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		value = part_value(new, desc, "depends_on", &isnull);
+	Datum	   *ids;
+	int			count;
+	int			kept = 0;
+	ArrayType  *array;
+
+	if (isnull || (old && part_equal(old, new, desc, "depends_on")))
+		return new;
+	array = DatumGetArrayTypeP(value);
+	if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) == 0)
+		array = construct_empty_array(INT8OID);
+	else
+	{
+		deconstruct_array(array, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+						  &ids, NULL, &count);
+		qsort(ids, count, sizeof(Datum), int64_compare);
+		for (int i = 0; i < count; i++)
+			if (i == 0 || DatumGetInt64(ids[i]) != DatumGetInt64(ids[kept - 1]))
+				ids[kept++] = ids[i];
+		array = construct_array(ids, kept, INT8OID, 8, FLOAT8PASSBYVAL,
+								TYPALIGN_DOUBLE);
+	}
+	return part_set(new, desc, "depends_on", PointerGetDatum(array), false);
+}
+
+/* A review is of the line as it stands. */
+static HeapTuple
+stamp_line_review(HeapTuple old, HeapTuple new, TupleDesc desc)
+{
+	static const char *const review[] = {"reviewed_by_id", "reviewed_at", NULL};
+	bool		isnull;
+
+	part_value(new, desc, "reviewed_at", &isnull);
+	if (old && part_same(old, new, desc, review))
+	{
+		if (isnull || part_same(old, new, desc, part_plan_columns(PART_TASK)))
+			return new;
+		new = part_set(new, desc, "reviewed_by_id", 0, true);
+		return part_set(new, desc, "reviewed_at", 0, true);
+	}
+	if (isnull)
+		return new;
+	if (old == NULL || part_equal(old, new, desc, "reviewed_by_id"))
+		new = part_stamp_actor(new, desc, "reviewed_by_id");
+	return part_set(new, desc, "reviewed_at",
+					TimestampTzGetDatum(GetCurrentTimestamp()), false);
+}
+
+static HeapTuple
+stamp_task(HeapTuple old, HeapTuple new, TupleDesc desc)
+{
+	if (task_has_order(desc))
+	{
+		new = stamp_dependencies(old, new, desc);
+		new = stamp_line_review(old, new, desc);
+	}
+	return stamp_task_status(old, new, desc);
 }
 
 /* Who wrote a row that somebody simply writes, and when. */
@@ -560,6 +634,8 @@ change_raise(Relation rel, TupleDesc desc, const PartEdit *edits, int count)
 	for (int i = 0; i < count; i++)
 		part_edit_judge(table, &edits[i], desc, rel, status, model, begun,
 						taken_back, submitted);
+	if (table == PART_TASK)
+		tasks_judge(edits, count, desc, rel);
 	SPI_finish();
 }
 

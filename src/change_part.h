@@ -123,5 +123,16 @@ extern void communication_judge(const PartEdit *edit, TupleDesc desc,
 extern void review_judge(const PartEdit *edit, TupleDesc desc, Relation rel,
 						 Status status, const ChangeModel *model,
 						 TimestampTz begun);
+/* The plan columns of a part (NULL-terminated). */
+extern const char *const *part_plan_columns(PartTable table);
+
+/* Whether the table of tasks is that of 1.1 (change_task.c). */
+extern bool task_has_order(TupleDesc desc);
+/* What an edit of a task may not do to the checklist of the model: MC005, MC008. */
+extern void checklist_judge(const PartEdit *edit, TupleDesc desc, Relation rel,
+							const ChangeModel *model);
+/* What edits of tasks of one change may not do to each other: MC001, MC008. */
+extern void tasks_judge(const PartEdit *edits, int count, TupleDesc desc,
+						Relation rel);
 
 #endif							/* CHANGEMGMT_CHANGE_PART_H */

@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -139,6 +140,21 @@ part_check_values(PartTable table, HeapTuple tuple, Relation rel)
 		part_value(tuple, desc, "object_kind", &isnull);
 		if (!isnull && part_blank(tuple, desc, "object_name"))
 			part_malformed(rel, "object_name", "is needed with object_kind");
+		if (task_has_order(desc))
+		{
+			Datum		value = part_value(tuple, desc, "depends_on", &isnull);
+
+			if (isnull || array_contains_nulls(DatumGetArrayTypeP(value)))
+				part_malformed(rel, "depends_on", "holds a null");
+			if (ARR_NDIM(DatumGetArrayTypeP(value)) > 1)
+				part_malformed(rel, "depends_on", "is no list of ids");
+			(void) part_value(tuple, desc, "is_smoke_test", &isnull);
+			if (isnull)
+				part_malformed(rel, "is_smoke_test", "is null");
+			(void) part_value(tuple, desc, "object_system", &isnull);
+			if (!isnull && part_blank(tuple, desc, "object_system"))
+				part_malformed(rel, "object_system", "is empty");
+		}
 	}
 	else if (table == PART_LINK)
 	{
@@ -210,26 +226,33 @@ row_is_plan(PartTable table, HeapTuple tuple, TupleDesc desc)
 	return false;
 }
 
+static const char *const plan_columns[][16] = {
+	[PART_ITEM] = {"ci_id", "role", "version_before", "version_after", NULL},
+	[PART_RISK] = {"description", "likelihood", "impact", "mitigation", NULL},
+	[PART_TASK] = {"phase", "position", "title", "description",
+	"object_kind", "object_name", "is_condition", "depends_on", "is_smoke_test",
+	"checklist_key", "object_system", NULL},
+	[PART_CHECK] = {"kind", "stage", "title", "expected", "is_required",
+	"signal", "baseline", "threshold", "bad_when", "is_rollback_trigger", NULL},
+	[PART_COMMENT] = {NULL},
+	[PART_LINK] = {"relation", "target_change_id", "target", NULL},
+	[PART_WAIVER] = {NULL},
+	[PART_PROPOSAL] = {"key", "definition", "proposed_from_change_id", NULL},
+	[PART_COMMUNICATION] = {"timing", "stakeholder", "channel", "message", NULL},
+	[PART_REVIEW] = {NULL},
+	[PART_OTHER] = {NULL},
+};
+
+const char *const *
+part_plan_columns(PartTable table)
+{
+	return plan_columns[table];
+}
+
 /* Whether an edit touches what an approval seals. */
 bool
 part_edit_is_plan(PartTable table, const PartEdit *edit, TupleDesc desc)
 {
-	static const char *const plan_columns[][12] = {
-		[PART_ITEM] = {"ci_id", "role", "version_before", "version_after", NULL},
-		[PART_RISK] = {"description", "likelihood", "impact", "mitigation", NULL},
-		[PART_TASK] = {"phase", "position", "title", "description",
-		"object_kind", "object_name", "is_condition", NULL},
-		[PART_CHECK] = {"kind", "stage", "title", "expected", "is_required",
-		"signal", "baseline", "threshold", "bad_when", "is_rollback_trigger", NULL},
-		[PART_COMMENT] = {NULL},
-		[PART_LINK] = {"relation", "target_change_id", "target", NULL},
-		[PART_WAIVER] = {NULL},
-		[PART_PROPOSAL] = {"key", "definition", "proposed_from_change_id", NULL},
-		[PART_COMMUNICATION] = {"timing", "stakeholder", "channel", "message", NULL},
-		[PART_REVIEW] = {NULL},
-		[PART_OTHER] = {NULL},
-	};
-
 	if (!(edit->old && row_is_plan(table, edit->old, desc)) &&
 		!(edit->new && row_is_plan(table, edit->new, desc)))
 		return false;
@@ -460,12 +483,19 @@ task_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 	at = part_value(edit->new, desc, "done_at", &isnull);
 	if (!isnull && !part_time_is_now(DatumGetTimestampTz(at)))
 		part_malformed(rel, "done_at", "is the time of the step; leave it out");
-	if (part_is(edit->new, desc, "status", "skipped") &&
+	if ((part_is(edit->new, desc, "status", "skipped") ||
+		 part_is(edit->new, desc, "status", "failed")) &&
 		part_blank(edit->new, desc, "status_reason"))
+	{
+		bool		skipped = part_is(edit->new, desc, "status", "skipped");
+
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-				 errmsg("a task is skipped without a reason"),
-				 errhint("changemgmt.skip_task(task_id, reason) takes it.")));
+				 skipped ? errmsg("a task is skipped without a reason") :
+				 errmsg("a task failed without a reason"),
+				 skipped ? errhint("changemgmt.skip_task(task_id, reason) takes it.") :
+				 errhint("changemgmt.fail_task(task_id, reason) takes it.")));
+	}
 	if (status_is_over(status) && !part_is(edit->new, desc, "phase", "follow_up"))
 		progress_error("a task cannot move any more", edit->change_id,
 					   code, "Only follow-up tasks go on after the end.");
@@ -478,6 +508,64 @@ task_judge(const PartEdit *edit, TupleDesc desc, Relation rel, Status status,
 		status >= STATUS_IN_PROGRESS && !model->documented_after)
 		progress_error("preparation is over", edit->change_id, code,
 					   "What was left out is said in a comment.");
+	if (part_is(edit->new, desc, "phase", "rollback") &&
+		status != STATUS_IN_PROGRESS && status != STATUS_VERIFYING &&
+		status != STATUS_IMPLEMENTED)
+		progress_error("steps back are taken between start and roll_back",
+					   edit->change_id, code,
+					   "changemgmt.begin_rollback() says that the way back begins.");
+}
+
+/* A review is given by who acts, of a line of the manifest, while it matters. */
+static void
+line_review_judge(const PartEdit *edit, TupleDesc desc, Relation rel,
+				  Status status)
+{
+	static const char *const review[] = {"reviewed_by_id", "reviewed_at", NULL};
+	bool		is_null[2];
+	bool		isnull;
+	Datum		at;
+	Datum		who;
+
+	if (edit->new == NULL)
+		return;
+	at = part_value(edit->new, desc, "reviewed_at", &is_null[0]);
+	who = part_value(edit->new, desc, "reviewed_by_id", &is_null[1]);
+	if (edit->old ? part_same(edit->old, edit->new, desc, review) :
+		is_null[0] && is_null[1])
+		return;
+	if (is_null[0] && is_null[1])
+	{
+		/* an edit of the line voids it; else it is taken back by who gave it */
+		who = part_value(edit->old, desc, "reviewed_by_id", &isnull);
+		if (part_same(edit->old, edit->new, desc, part_plan_columns(PART_TASK)) &&
+			(isnull || DatumGetInt64(who) != actor_person()))
+			ereport(ERROR,
+					(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+					 errmsg("a review is taken back only by who gave it"),
+					 errhint("Editing the line voids it."),
+					 errtablecol(rel, SPI_fnumber(desc, "reviewed_by_id"))));
+		return;
+	}
+	if (is_null[0])
+		part_malformed(rel, "reviewed_at", "is missing: give it, and who reviewed is filled in");
+	if (status_is_over(status))
+		progress_error("nothing is reviewed any more", edit->change_id,
+					   status_code(status), "Say in a comment what was found.");
+	if (part_value(edit->new, desc, "object_kind", &isnull), isnull)
+		part_malformed(rel, "object_kind",
+					   "is null: only lines of the deployment manifest are reviewed");
+	if (is_null[1])
+		(void) actor_person_required();
+	if (is_null[1] || DatumGetInt64(who) != actor_person())
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
+				 errmsg("reviewed_by_id of %s is always who acts",
+						RelationGetRelationName(rel)),
+				 errhint("changemgmt.review_object(task_id)."),
+				 errtablecol(rel, SPI_fnumber(desc, "reviewed_by_id"))));
+	if (!part_time_is_now(DatumGetTimestampTz(at)))
+		part_malformed(rel, "reviewed_at", "is the time of the review");
 }
 
 /* What the edit of a part may not do in this status. */
@@ -507,6 +595,11 @@ part_edit_judge(PartTable table, const PartEdit *edit, TupleDesc desc,
 	{
 		case PART_TASK:
 			task_judge(edit, desc, rel, status, model);
+			if (task_has_order(desc))
+			{
+				line_review_judge(edit, desc, rel, status);
+				checklist_judge(edit, desc, rel, model);
+			}
 			break;
 		case PART_CHECK:
 			check_judge(edit, desc, rel, status, begun, taken_back);

@@ -10,7 +10,8 @@
  *	  class plan, less what the model does not seal, and what it seals besides
  *	  table and content of each row of a sealed part that belongs to the plan, in
  *	  bytewise order; the content is a jsonb array of its plan columns, those
- *	  that later versions added only where one of them is not its default
+ *	  that later versions added only where one of them is not its default; what
+ *	  a task depends on stands there by its content, too
  *
  * What a model seals needs no place in it: a published version never changes, and
  * a change under another one is submitted anew.
@@ -39,6 +40,7 @@
 #define LINK_CONTENT "relation, target_change_id, target"
 #define RISK_CONTENT "description, likelihood, impact, mitigation"
 #define TASK_CONTENT "phase, position, title, description, object_kind, object_name"
+#define TASK_MORE "depends_on, is_smoke_test, checklist_key, object_system"
 #define PROPOSAL_CONTENT "key, definition, proposed_from_change_id"
 
 /*
@@ -58,11 +60,29 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 	{"change_link", LINK_CONTENT, {{"relation", true, "depends_on"}}, NULL},
 	{"change_risk", RISK_CONTENT, {{NULL, false, NULL}}, NULL},
 	{"change_task", TASK_CONTENT, {{"is_condition", false, NULL},
-	{"phase", false, "follow_up"}}, NULL},
+	{"phase", false, "follow_up"}}, TASK_MORE},
 	{"template_proposal", PROPOSAL_CONTENT, {{NULL, false, NULL}}, NULL},
 };
 
-#define PLAN_PARTS(check, more) \
+#define TASK_PLAIN \
+	"pg_catalog.jsonb_build_array(" TASK_CONTENT ")::pg_catalog.text"
+#define TASK_FULL \
+	"CASE WHEN NOT is_smoke_test AND depends_on OPERATOR(pg_catalog.=) '{}'" \
+	"  AND checklist_key IS NULL AND object_system IS NULL" \
+	" THEN " TASK_PLAIN \
+	" ELSE (pg_catalog.jsonb_build_array(" TASK_CONTENT ")" \
+	"  OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls(" \
+	"  pg_catalog.jsonb_build_object('checklist_key', checklist_key," \
+	"  'object_system', object_system," \
+	"  'is_smoke_test', CASE WHEN is_smoke_test THEN true END," \
+	"  'depends_on', (SELECT pg_catalog.jsonb_agg(o.content" \
+	"    ORDER BY o.content::pg_catalog.text COLLATE pg_catalog.\"C\")" \
+	"   FROM (SELECT pg_catalog.jsonb_build_array(d.phase, d.position, d.title) AS content" \
+	"    FROM changemgmt.change_task AS d" \
+	"    WHERE d.id OPERATOR(pg_catalog.=) ANY (t.depends_on)) AS o))))::pg_catalog.text" \
+	" END"
+
+#define PLAN_PARTS(check, task, more) \
 	"SELECT part, content FROM (" \
 	" SELECT 'change_check' AS part, " check " AS content" \
 	" FROM changemgmt.change_check" \
@@ -84,9 +104,8 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 	" FROM changemgmt.change_risk" \
 	" WHERE change_id OPERATOR(pg_catalog.=) $1" \
 	" UNION ALL" \
-	" SELECT 'change_task', pg_catalog.jsonb_build_array(" \
-	TASK_CONTENT ")::pg_catalog.text" \
-	" FROM changemgmt.change_task" \
+	" SELECT 'change_task', " task \
+	" FROM changemgmt.change_task AS t" \
 	" WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition" \
 	" AND phase OPERATOR(pg_catalog.<>) 'follow_up'" \
 	more \
@@ -96,6 +115,7 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 static KeptPlan plan_parts = {
 	PLAN_PARTS(SEALED_MORE(CHECK_CONTENT, CHECK_MORE,
 						   "[null, null, null, null, false]"),
+			   TASK_FULL,
 			   " UNION ALL"
 			   " SELECT 'template_proposal', pg_catalog.jsonb_build_array("
 			   PROPOSAL_CONTENT ")::pg_catalog.text"
@@ -112,7 +132,7 @@ static KeptPlan plan_parts = {
 /* with the tables of 1.0 */
 static KeptPlan plan_parts_before = {
 	PLAN_PARTS("pg_catalog.jsonb_build_array(" CHECK_CONTENT ")::pg_catalog.text",
-			   ""), 1, {INT8OID}, NULL
+			   TASK_PLAIN, ""), 1, {INT8OID}, NULL
 };
 
 static bool

@@ -108,4 +108,5 @@ incident_init(void)
 	};
 
 	requirements_register(requirements, lengthof(requirements));
+	incident_proven_init();
 }

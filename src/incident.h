@@ -102,6 +102,8 @@ pg_noreturn extern void incident_unknown(const char *name);
 /* Its reference, or its id, palloc'd. */
 extern char *incident_label(int64 id);
 
+/* The requirement proven_before (incident_proven.c). */
+extern void incident_proven_init(void);
 extern void incident_init(void);
 
 #endif							/* CHANGEMGMT_INCIDENT_H */

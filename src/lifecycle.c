@@ -245,6 +245,9 @@ verb_take(ChangeRow *row, Verb verb, const VerbValues *values)
 
 	to = model_verb_target(model, verb, from,
 						   !change_is_null(row, scheduled_at));
+	/* it goes on under the latest version of its model, and with its checklist */
+	if (verb == VERB_SUBMIT && from == STATUS_PLANNED)
+		(void) checklist_add(row);
 	verb_prepare(function, row);
 	arguments[0] = row->value[CH_id];
 	arguments[1] = CStringGetTextDatum(status_code(to));

@@ -126,6 +126,14 @@ extern const ChangeModel *lifecycle_model(const ChangeRow *row);
 extern bool lifecycle_seal_fresh(const ChangeModel *model,
 								 const ChangeRow *row);
 
+/*
+ * Add what a change lacks of the checklist of its model; how many tasks.  Needs
+ * an SPI connection.
+ */
+extern int	checklist_add(const ChangeRow *row);
+/* What it lacks, in words; NULL: nothing.  Of one phase, where it is given. */
+extern char *checklist_lacks(const Transition *t, const char *phase);
+
 /* VERB_BITs of what makes sense now: model_verbs() less what is idle. */
 extern uint32 lifecycle_verbs(const ChangeModel *model, const ChangeRow *row);
 /*

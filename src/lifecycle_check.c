@@ -304,7 +304,13 @@ check_inside_window(const Transition *t)
 	" FROM changemgmt.change_task" \
 	" WHERE change_id OPERATOR(pg_catalog.=) $1" \
 	" AND phase OPERATOR(pg_catalog.=) '" phase "'" \
-	" AND status OPERATOR(pg_catalog.=) 'open'" more
+	" AND status OPERATOR(pg_catalog.<>) 'done'" \
+	" AND status OPERATOR(pg_catalog.<>) 'skipped'" more
+
+/* Of each its title, and whether it failed. */
+#define OPEN_TASKS_ALL(phase, more) \
+	"SELECT title, status OPERATOR(pg_catalog.=) 'failed'" \
+	OPEN_TASKS(phase, more) " ORDER BY position, id"
 
 /*
  * "3 tasks are open: a, b, c"; NULL where none is.  Mostly none is, so the
@@ -316,6 +322,8 @@ open_tasks(KeptPlan *any, KeptPlan *all, const Transition *t, const char *what)
 	Datum		argument = t->row->value[CH_id];
 	StringInfoData buf;
 	uint64		count;
+	uint64		failed = 0;
+	bool		isnull;
 
 	kept_plan_execute(any, &argument, NULL, 1);
 	count = SPI_processed;
@@ -329,17 +337,36 @@ open_tasks(KeptPlan *any, KeptPlan *all, const Transition *t, const char *what)
 		SPI_freetuptable(SPI_tuptable);
 		return NULL;
 	}
+	for (uint64 i = 0; i < count; i++)
+		failed += DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i],
+											 SPI_tuptable->tupdesc, 2, &isnull));
 	initStringInfo(&buf);
-	appendStringInfo(&buf, UINT64_FORMAT " %s%s %s open: ", count, what,
-					 count == 1 ? "" : "s", count == 1 ? "is" : "are");
+	appendStringInfo(&buf, UINT64_FORMAT " %s%s %s %s: ", count, what,
+					 count == 1 ? "" : "s", count == 1 ? "is" : "are",
+					 failed == 0 ? "open" :
+					 failed == count ? "failed" : "open or failed");
 	for (uint64 i = 0; i < count && i < 10; i++)
-		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "",
+		appendStringInfo(&buf, "%s%s%s", i > 0 ? ", " : "",
 						 SPI_getvalue(SPI_tuptable->vals[i],
-									  SPI_tuptable->tupdesc, 1));
+									  SPI_tuptable->tupdesc, 1),
+						 failed < count &&
+						 DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i],
+													SPI_tuptable->tupdesc, 2,
+													&isnull)) ? " (failed)" : "");
 	if (count > 10)
 		appendStringInfoString(&buf, " ...");
 	SPI_freetuptable(SPI_tuptable);
 	return buf.data;
+}
+
+/* What lacks of the checklist is not done either. */
+static char *
+with_lacking(char *open, char *lacking)
+{
+	if (lacking == NULL)
+		return open;
+	lacking = psprintf("the checklist of the model lacks a task: %s", lacking);
+	return open ? psprintf("%s; %s", open, lacking) : lacking;
 }
 
 static char *
@@ -350,12 +377,12 @@ check_checklist_done(const Transition *t)
 		1, {INT8OID}, NULL
 	};
 	static KeptPlan all = {
-		"SELECT title" OPEN_TASKS("preparation", " AND NOT is_condition")
-		" ORDER BY position, id",
+		OPEN_TASKS_ALL("preparation", " AND NOT is_condition"),
 		1, {INT8OID}, NULL
 	};
 
-	return open_tasks(&any, &all, t, "preparation task");
+	return with_lacking(open_tasks(&any, &all, t, "preparation task"),
+						checklist_lacks(t, NULL));
 }
 
 /* What approvers asked for is done before the start, whatever the model says. */
@@ -367,8 +394,7 @@ check_conditions_done(const Transition *t)
 		1, {INT8OID}, NULL
 	};
 	static KeptPlan all = {
-		"SELECT title" OPEN_TASKS("preparation", " AND is_condition")
-		" ORDER BY position, id",
+		OPEN_TASKS_ALL("preparation", " AND is_condition"),
 		1, {INT8OID}, NULL
 	};
 
@@ -382,11 +408,64 @@ check_tasks_done(const Transition *t)
 		"SELECT" OPEN_TASKS("implementation", ""), 1, {INT8OID}, NULL
 	};
 	static KeptPlan all = {
-		"SELECT title" OPEN_TASKS("implementation", "") " ORDER BY position, id",
-		1, {INT8OID}, NULL
+		OPEN_TASKS_ALL("implementation", ""), 1, {INT8OID}, NULL
 	};
 
-	return open_tasks(&any, &all, t, "implementation task");
+	return with_lacking(open_tasks(&any, &all, t, "implementation task"),
+						checklist_lacks(t, "implementation"));
+}
+
+/* The steps back that the plan has were taken. */
+static char *
+check_rollback_tasks_done(const Transition *t)
+{
+	static KeptPlan any = {
+		"SELECT" OPEN_TASKS("rollback", ""), 1, {INT8OID}, NULL
+	};
+	static KeptPlan all = {
+		OPEN_TASKS_ALL("rollback", ""), 1, {INT8OID}, NULL
+	};
+
+	return open_tasks(&any, &all, t, "step back");
+}
+
+/* Each line of the deployment manifest was looked at as it stands. */
+static char *
+check_manifest_reviewed(const Transition *t)
+{
+	static KeptPlan plan = {
+		"SELECT COALESCE(object_system OPERATOR(pg_catalog.||) '/', '')"
+		" OPERATOR(pg_catalog.||) object_name"
+		" FROM changemgmt.change_task"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1"
+		" AND object_kind IS NOT NULL AND reviewed_at IS NULL"
+		" ORDER BY phase DESC, position, id",
+		1, {INT8OID}, NULL
+	};
+	Datum		argument = t->row->value[CH_id];
+	StringInfoData buf;
+	uint64		count;
+
+	if (!column_exists("change_task", "reviewed_at"))
+		return pstrdup("reviews are recorded from version 1.1 on");
+	kept_plan_execute(&plan, &argument, NULL, 0);
+	count = SPI_processed;
+	if (count == 0)
+	{
+		SPI_freetuptable(SPI_tuptable);
+		return NULL;
+	}
+	initStringInfo(&buf);
+	appendStringInfo(&buf, UINT64_FORMAT " line%s of the manifest %s not reviewed: ",
+					 count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
+	for (uint64 i = 0; i < count && i < 10; i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "",
+						 SPI_getvalue(SPI_tuptable->vals[i],
+									  SPI_tuptable->tupdesc, 1));
+	if (count > 10)
+		appendStringInfoString(&buf, " ...");
+	SPI_freetuptable(SPI_tuptable);
+	return buf.data;
 }
 
 static char *
@@ -461,24 +540,31 @@ static char *
 check_nothing_applied(const Transition *t)
 {
 	static KeptPlan plan = {
-		"SELECT FROM changemgmt.change_task"
+		"SELECT status OPERATOR(pg_catalog.=) 'failed' FROM changemgmt.change_task"
 		" WHERE change_id OPERATOR(pg_catalog.=) $1"
 		" AND phase OPERATOR(pg_catalog.=) 'implementation'"
-		" AND status OPERATOR(pg_catalog.=) 'done'",
+		" AND (status OPERATOR(pg_catalog.=) 'done'"
+		"  OR status OPERATOR(pg_catalog.=) 'failed')",
 		1, {INT8OID}, NULL
 	};
 	Datum		argument = t->row->value[CH_id];
 	uint64		count;
+	bool		failed = false;
+	bool		isnull;
 
 	if (!change_is_null(t->row, deployed_at))
 		return pstrdup("it was complete once");
 	kept_plan_execute(&plan, &argument, NULL, 0);
 	count = SPI_processed;
+	for (uint64 i = 0; i < count; i++)
+		failed |= DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i],
+											 SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	if (count == 0)
 		return NULL;
-	return psprintf(UINT64_FORMAT " implementation task%s done", count,
-					count == 1 ? " is" : "s are");
+	return psprintf(UINT64_FORMAT " implementation task%s %s", count,
+					count == 1 ? " is" : "s are",
+					failed ? "done or failed" : "done");
 }
 
 static char *
@@ -641,8 +727,8 @@ static const Requirement engine_requirements[] = {
 	{"inside_window", "The work begins inside the booked time.",
 		"Wait for it, or book another: changemgmt.reschedule(%lld, planned_start, planned_end).",
 	check_inside_window, V(START), ERRCODE_MC_BOOKING_CONFLICT},
-	{"checklist_done", "Every preparation task that is no condition is done, or skipped with a reason.",
-		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
+	{"checklist_done", "Every preparation task that is no condition is done, or skipped with a reason, and the checklist of the model is there.",
+		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason); changemgmt.add_checklist(%lld) adds what lacks.",
 	check_checklist_done, 0, 0},
 	{"conditions_done", "Every condition of an approver is met, or skipped with a reason.",
 		"changemgmt.complete_task(task_id); who may vote on it: changemgmt.skip_task(task_id, reason).",
@@ -650,6 +736,12 @@ static const Requirement engine_requirements[] = {
 	{"tasks_done", "Every implementation task is done, or skipped with a reason.",
 		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
 	check_tasks_done, V(COMPLETE), 0},
+	{"rollback_tasks_done", "Every step back of the plan is done, or skipped with a reason.",
+		"changemgmt.complete_task(task_id), changemgmt.skip_task(task_id, reason).",
+	check_rollback_tasks_done, V(ROLL_BACK), 0},
+	{"manifest_reviewed", "Every line of the deployment manifest is reviewed as it stands.",
+		"changemgmt.review_object(task_id).",
+	check_manifest_reviewed, 0, 0},
 	{"verified", "The latest result of each required check passed, and there is one.",
 		"changemgmt.record_check(check_id, passed, observed); where no check is planned, pass(%lld, evidence).",
 	check_verified, V(PASS), 0},

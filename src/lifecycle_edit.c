@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -72,15 +73,26 @@ static struct
 			" FROM pg_catalog.jsonb_populate_recordset(NULL::changemgmt.change_risk, $2) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
 	{"tasks", {"title", "phase", "position", "description", "assignee",
-			"object_kind", "object_name", NULL}, "title", {
-			"INSERT INTO changemgmt.change_task (change_id, phase, position, title,"
-			" description, object_kind, object_name, assignee_id)"
-			" SELECT $1, COALESCE(r.phase, 'implementation'),"
-			" COALESCE(r.position, n::pg_catalog.int4), r.title, r.description,"
-			" r.object_kind, r.object_name,"
-			" changemgmt.person_id(e OPERATOR(pg_catalog.->>) 'assignee')"
-			" FROM pg_catalog.jsonb_array_elements($2) WITH ORDINALITY AS e(e, n),"
-			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_task, e) AS r",
+			"object_kind", "object_name", "object_system", "depends_on",
+			"is_smoke_test", NULL}, "title", {
+			/* depends_on names elements of the array, from 1 */
+			"WITH e AS MATERIALIZED (SELECT o.e, o.n,"
+			"  pg_catalog.nextval('changemgmt.change_task_id_seq'::pg_catalog.regclass) AS id"
+			"  FROM pg_catalog.jsonb_array_elements($2) WITH ORDINALITY AS o (e, n))"
+			" INSERT INTO changemgmt.change_task (id, change_id, phase, position, title,"
+			" description, object_kind, object_name, object_system, is_smoke_test,"
+			" depends_on, assignee_id)"
+			" SELECT e.id, $1, COALESCE(r.phase, 'implementation'),"
+			" COALESCE(r.position, e.n::pg_catalog.int4), r.title, r.description,"
+			" r.object_kind, r.object_name, r.object_system,"
+			" COALESCE(r.is_smoke_test, false),"
+			" COALESCE((SELECT pg_catalog.array_agg(COALESCE("
+			"   (SELECT o.id FROM e AS o WHERE o.n OPERATOR(pg_catalog.=) d.n),"
+			"   OPERATOR(pg_catalog.-) d.n))"
+			"  FROM pg_catalog.unnest(r.depends_on) AS d (n)), '{}'),"
+			" changemgmt.person_id(e.e OPERATOR(pg_catalog.->>) 'assignee')"
+			" FROM e, pg_catalog.jsonb_populate_record(NULL::changemgmt.change_task, e.e) AS r"
+			" ORDER BY e.n",
 	2, {INT8OID, JSONBOID}, NULL}},
 	{"checks", {"title", "kind", "stage", "expected", "is_required", "signal",
 			"baseline", "threshold", "bad_when", "is_rollback_trigger", NULL}, "title", {
@@ -109,6 +121,19 @@ static KeptPlan checks_insert_before = {
 	" r.title, r.expected, COALESCE(r.is_required, true)"
 	" FROM pg_catalog.jsonb_array_elements($2) AS e,"
 	" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check, e) AS r",
+	2, {INT8OID, JSONBOID}, NULL
+};
+
+/* The same of tasks, with the tables of 1.0. */
+static KeptPlan tasks_insert_before = {
+	"INSERT INTO changemgmt.change_task (change_id, phase, position, title,"
+	" description, object_kind, object_name, assignee_id)"
+	" SELECT $1, COALESCE(r.phase, 'implementation'),"
+	" COALESCE(r.position, n::pg_catalog.int4), r.title, r.description,"
+	" r.object_kind, r.object_name,"
+	" changemgmt.person_id(e OPERATOR(pg_catalog.->>) 'assignee')"
+	" FROM pg_catalog.jsonb_array_elements($2) WITH ORDINALITY AS e(e, n),"
+	" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_task, e) AS r",
 	2, {INT8OID, JSONBOID}, NULL
 };
 
@@ -511,6 +536,13 @@ part_rows(int part, Jsonb *document)
 	return part_elements(part, value.val.binary.data);
 }
 
+/* Whether tasks are those of 1.1. */
+static bool
+has_checklists(void)
+{
+	return column_exists("change_task", "checklist_key");
+}
+
 static void
 parts_insert(int64 change_id, Jsonb *document)
 {
@@ -525,7 +557,10 @@ parts_insert(int64 change_id, Jsonb *document)
 		arguments[1] = JsonbPGetDatum(rows);
 		kept_plan_execute_input(strcmp(parts[i].key, "checks") == 0 &&
 								!column_exists("change_check", "signal") ?
-								&checks_insert_before : &parts[i].insert,
+								&checks_insert_before :
+								strcmp(parts[i].key, "tasks") == 0 &&
+								!has_checklists() ?
+								&tasks_insert_before : &parts[i].insert,
 								arguments, NULL, 0);
 	}
 }
@@ -697,6 +732,11 @@ create_change_from(PG_FUNCTION_ARGS)
 	{
 		change_id = DatumGetInt64(spi_first_value(1, &isnull));
 		parts_insert(change_id, document);
+		if (model->checklist)
+		{
+			(void) change_read(&row, change_id, false);
+			(void) checklist_add(&row);
+		}
 	}
 	(void) change_read(&row, change_id, false);
 	result = lifecycle_state(&row);
@@ -713,10 +753,12 @@ edit_change(PG_FUNCTION_ARGS)
 	ChangeRow	row;
 	Jsonb	   *patch;
 	Datum		arguments[2];
+	Datum		model;
 	Datum		result;
 
 	SPI_connect();
 	lifecycle_open(&row, fcinfo, 2);
+	model = row.value[CH_model];
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_MC_INVALID_INPUT),
@@ -737,6 +779,10 @@ edit_change(PG_FUNCTION_ARGS)
 	kept_plan_require_row(&update, psprintf("the edit of %s",
 											change_number_text(change_id_of(&row))));
 	change_row_result(&row);
+	if (!DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, model,
+											  row.value[CH_model])) &&
+		checklist_add(&row) > 0)
+		change_find(&row, change_id_of(&row), false);
 	result = lifecycle_state(&row);
 	SPI_finish();
 	return result;
@@ -758,12 +804,7 @@ copy_change(PG_FUNCTION_ARGS)
 			" FROM changemgmt.change_risk"
 			" WHERE change_id OPERATOR(pg_catalog.=) $1 ORDER BY id",
 		2, {INT8OID, INT8OID}, NULL},
-		{"INSERT INTO changemgmt.change_task (change_id, phase, position, title,"
-			" description, object_kind, object_name, assignee_id)"
-			" SELECT $2, phase, position, title, description, object_kind,"
-			" object_name, assignee_id FROM changemgmt.change_task"
-			" WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition ORDER BY id",
-		2, {INT8OID, INT8OID}, NULL},
+		{NULL, 0, {0}, NULL},	/* tasks */
 	};
 #define COPY_CHECKS(columns) \
 	"INSERT INTO changemgmt.change_check (change_id, " columns ")" \
@@ -783,6 +824,34 @@ copy_change(PG_FUNCTION_ARGS)
 		" SELECT $2, timing, stakeholder, channel, message"
 		" FROM changemgmt.change_communication"
 		" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned ORDER BY id",
+		2, {INT8OID, INT8OID}, NULL
+	};
+	static KeptPlan tasks = {
+		"WITH e AS MATERIALIZED (SELECT t.*,"
+		"  pg_catalog.nextval('changemgmt.change_task_id_seq'::pg_catalog.regclass) AS copy"
+		"  FROM (SELECT * FROM changemgmt.change_task"
+		"   WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition"
+		"   ORDER BY id) AS t)"
+		" INSERT INTO changemgmt.change_task (id, change_id, phase, position, title,"
+		" description, object_kind, object_name, object_system, assignee_id,"
+		" is_smoke_test, depends_on, checklist_key)"
+		" SELECT copy, $2, phase, position, title, description, object_kind,"
+		" object_name, object_system, assignee_id, is_smoke_test,"
+		" COALESCE((SELECT pg_catalog.array_agg(o.copy) FROM e AS o"
+		"  WHERE o.id OPERATOR(pg_catalog.=) ANY (e.depends_on)), '{}'),"
+		/* what the model asks for no more is a task like others */
+		" CASE WHEN $3 OPERATOR(pg_catalog.@>) pg_catalog.jsonb_build_array("
+		"  pg_catalog.jsonb_build_object('key', checklist_key, 'phase', phase,"
+		"   'is_smoke_test', is_smoke_test)) THEN checklist_key END"
+		" FROM e ORDER BY id",
+		3, {INT8OID, INT8OID, JSONBOID}, NULL
+	};
+	static KeptPlan tasks_before = {
+		"INSERT INTO changemgmt.change_task (change_id, phase, position, title,"
+		" description, object_kind, object_name, assignee_id)"
+		" SELECT $2, phase, position, title, description, object_kind,"
+		" object_name, assignee_id FROM changemgmt.change_task"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition ORDER BY id",
 		2, {INT8OID, INT8OID}, NULL
 	};
 	ChangeRow	row;
@@ -825,13 +894,18 @@ copy_change(PG_FUNCTION_ARGS)
 	arguments[2] = CStringGetTextDatum(status_code(model->first_status));
 	kept_plan_execute_input(&insert, arguments, nulls, 0);
 	arguments[1] = spi_first_value(1, &isnull);
+	arguments[2] = JsonbPGetDatum(checklist_jsonb(model->checklist));
 	for (size_t i = 0; i < lengthof(copies); i++)
-		kept_plan_execute(&copies[i], arguments, NULL, 0);
+		kept_plan_execute(copies[i].sql ? &copies[i] :
+						  has_checklists() ? &tasks : &tasks_before,
+						  arguments, NULL, 0);
 	if (relation_exists("change_communication"))
 		kept_plan_execute(&copy_communications, arguments, NULL, 0);
 	kept_plan_execute(column_exists("change_check", "signal") ? &checks :
 					  &checks_before, arguments, NULL, 0);
 	change_find(&row, DatumGetInt64(arguments[1]), false);
+	if (checklist_add(&row) > 0)
+		change_find(&row, change_id_of(&row), false);
 	result = lifecycle_state(&row);
 	SPI_finish();
 	return result;

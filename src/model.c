@@ -378,6 +378,27 @@ definition_validations(ChangeModel *model, const JsonbValue *value)
 	}
 }
 
+/* Where a change has to have succeeded before. */
+static void
+definition_proven_in(ChangeModel *model, const JsonbValue *value)
+{
+	ListCell   *lc;
+	List	   *environments = definition_strings(model, "proven_in", value);
+
+	foreach(lc, environments)
+	{
+		code_check("environment", CStringGetTextDatum(lfirst(lc)), "proven_in");
+		if (strcmp(lfirst(lc), "production") == 0)
+			definition_error(model->key, "nothing comes after \"production\" of \"proven_in\"");
+		for (int i = 0; i < foreach_current_index(lc); i++)
+			if (strcmp(list_nth(environments, i), lfirst(lc)) == 0)
+				definition_error(model->key,
+								 psprintf("\"%s\" stands twice in \"proven_in\"",
+										  (char *) lfirst(lc)));
+	}
+	model->proven_in = environments;
+}
+
 /* Call back with each key and value of an object. */
 typedef void (*DefinitionKey) (ChangeModel *model, const char *key,
 							   const JsonbValue *value);
@@ -534,6 +555,11 @@ definition_key(ChangeModel *model, const char *key, const JsonbValue *value)
 		definition_separate(model, value);
 	else if (strcmp(key, "validations") == 0)
 		definition_validations(model, value);
+	else if (strcmp(key, "checklist") == 0)
+		model->checklist = checklist_read(psprintf("definition of model \"%s\"",
+												   model->key), value);
+	else if (strcmp(key, "proven_in") == 0)
+		definition_proven_in(model, value);
 	else if (strcmp(key, "waivable") == 0)
 		model->waivable = definition_strings(model, key, value);
 	else if (strcmp(key, "requires") == 0)

@@ -94,6 +94,17 @@ typedef struct ApprovalLevel
 	List	   *seats;			/* char * */
 } ApprovalLevel;
 
+/* What the model wants done or skipped with a reason, as a task of its changes. */
+typedef struct ChecklistEntry
+{
+	char	   *key;
+	char	   *phase;
+	char	   *title;
+	char	   *description;	/* may be NULL */
+	bool		is_smoke_test;
+	int			position;		/* -1: at the end of its phase */
+} ChecklistEntry;
+
 #define STAGE_24_HOURS 0x1
 #define STAGE_7_DAYS 0x2
 
@@ -122,6 +133,8 @@ typedef struct ChangeModel
 	uint32		validations;	/* STAGE_ bits */
 	List	   *requires[VERB_COUNT];	/* names of requirements */
 	List	   *waivable;
+	List	   *checklist;		/* ChecklistEntries in order */
+	List	   *proven_in;		/* environments that come before */
 	Jsonb	   *plan;			/* what a template fills in; may be NULL */
 } ChangeModel;
 
@@ -165,6 +178,16 @@ extern bool level_has_seat(const List *seats, const char *seat);
 /* Whom a level asks, and what of them, in words. */
 extern char *level_people(const ApprovalLevel *level);
 extern char *level_words(const ApprovalLevel *level);
+/*
+ * A checklist from its definition, in the current memory context; MC008 begins
+ * with "of".
+ */
+extern List *checklist_read(const char *of, const JsonbValue *value);
+/* NULL where there is none. */
+extern const ChecklistEntry *checklist_find(const List *entries,
+											const char *key);
+/* The same as an array of objects with all that they say. */
+extern Jsonb *checklist_jsonb(const List *entries);
 /* Whether a value is an integer in these bounds. */
 extern bool definition_value_integer(const JsonbValue *value, int low,
 									 int high, int *number);

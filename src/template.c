@@ -280,6 +280,14 @@ proposal_missing(const ChangeRow *row)
 			 errhint("changemgmt.propose_template(from_change_id, key) makes a change that does.")));
 }
 
+/* What is done each time; the model of the template has a checklist of its own. */
+#define TEMPLATE_TASKS(t) \
+	" FROM changemgmt.change_task AS " t \
+	" WHERE " t ".change_id OPERATOR(pg_catalog.=) c.id" \
+	" AND " t ".phase OPERATOR(pg_catalog.<>) 'follow_up'" \
+	" AND " t ".status OPERATOR(pg_catalog.<>) 'skipped'" \
+	" AND " t ".checklist_key IS NULL"
+
 /* What a template says of a change: its plan without who and when. */
 static Jsonb *
 plan_of(const ChangeRow *row)
@@ -310,11 +318,15 @@ plan_of(const ChangeRow *row)
 		" 'tasks', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
 		"   'phase', p.phase, 'position', p.position, 'title', p.title,"
 		"   'description', p.description, 'object_kind', p.object_kind,"
-		"   'object_name', p.object_name) ORDER BY p.phase DESC, p.position, p.id)"
-		"  FROM changemgmt.change_task AS p"
-		"  WHERE p.change_id OPERATOR(pg_catalog.=) c.id"
-		"  AND p.phase OPERATOR(pg_catalog.<>) 'follow_up'"
-		"  AND p.status OPERATOR(pg_catalog.<>) 'skipped'),"
+		"   'object_name', p.object_name, 'object_system', p.object_system,"
+		"   'is_smoke_test', CASE WHEN p.is_smoke_test THEN true END,"
+		/* by their places in this array */
+		"   'depends_on', (SELECT pg_catalog.jsonb_agg(d.n ORDER BY d.n)"
+		"    FROM (SELECT o.id, pg_catalog.row_number()"
+		"     OVER (ORDER BY o.phase DESC, o.position, o.id) AS n" TEMPLATE_TASKS("o")
+		"    ) AS d"
+		"    WHERE d.id OPERATOR(pg_catalog.=) ANY (p.depends_on)))"
+		"   ORDER BY p.phase DESC, p.position, p.id)" TEMPLATE_TASKS("p") "),"
 		" 'checks', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
 		"   'kind', p.kind, 'stage', p.stage, 'title', p.title,"
 		"   'expected', p.expected, 'is_required', p.is_required)"

@@ -129,6 +129,7 @@ static const Code task_phase_codes[] = {
 	{"preparation", "Preparation", "Before the work may start."},
 	{"implementation", "Implementation", "The work itself."},
 	{"follow_up", "Follow-up", "After the work."},
+	{"rollback", "Rollback", "The steps back, where it is rolled back."},
 };
 
 static const Code check_kind_codes[] = {
@@ -236,6 +237,7 @@ static const Code task_status_codes[] = {
 	{"open", "Open", "Still to be done."},
 	{"done", "Done", "Somebody did it."},
 	{"skipped", "Skipped", "Left out, with a reason."},
+	{"failed", "Failed", "It went wrong, and can be tried again."},
 };
 
 static const Code item_role_codes[] = {

@@ -3,6 +3,19 @@
 -- The Makefile says what follows by itself.
 
 ALTER TABLE changemgmt.change ADD COLUMN confidential_until timestamptz;
+ALTER TABLE changemgmt.change_task
+	ADD COLUMN depends_on bigint[] NOT NULL DEFAULT '{}',
+	ADD COLUMN is_smoke_test boolean NOT NULL DEFAULT false,
+	ADD COLUMN checklist_key text,
+	ADD COLUMN object_system text,
+	ADD COLUMN reviewed_by_id bigint REFERENCES changemgmt.person,
+	ADD COLUMN reviewed_at timestamptz,
+	DROP CONSTRAINT change_task_phase_check,
+	ADD CONSTRAINT change_task_phase_check
+		CHECK (phase IN ('preparation', 'implementation', 'follow_up', 'rollback')),
+	DROP CONSTRAINT change_task_status_check,
+	ADD CONSTRAINT change_task_status_check
+		CHECK (status IN ('open', 'done', 'skipped', 'failed'));
 ALTER TABLE changemgmt.change_link
 	DROP CONSTRAINT change_link_relation_check,
 	ADD CONSTRAINT change_link_relation_check

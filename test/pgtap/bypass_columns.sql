@@ -262,8 +262,13 @@ SELECT pg_temp.always('change_task', 'title = ''work''', 'MC005', ARRAY['id 1000
 		'done_by_id changemgmt.person_id(''bob'')']),
 	pg_temp.plan('change_task', 'title = ''work''', ARRAY['change_id ' || :elsewhere, 'phase ''preparation''', 'position 7',
 		'title ''walked''', 'description ''walked''', 'object_name ''walked''']),
-	pg_temp.always('change_task', 'title = ''work''', 'MC008', ARRAY['object_kind ''other''']) \g /dev/null
+	pg_temp.always('change_task', 'title = ''work''', 'MC008', ARRAY['object_kind ''other''', 'reviewed_by_id changemgmt.person_id(''bob'')']),
+	pg_temp.plan('change_task', 'title = ''work''', ARRAY['is_smoke_test true', 'object_system ''walked''']),
+	pg_temp.always('change_task', 'title = ''work''', 'MC005', ARRAY['checklist_key ''backup_verified''']) \g /dev/null
 INSERT INTO expected (relation, which, column_name, value, open, waiting, decided, rejected, running, over, but) VALUES
+	('change_task', 'title = ''work''', 'depends_on', '''{0}''::bigint[]', 'MC008', 'MC008', 'MC008', 'MC005', 'MC005', 'MC005', '{}'),
+	-- it is no line of the manifest
+	('change_task', 'title = ''work''', 'reviewed_at', 'now()', 'MC008', 'MC008', 'MC008', 'MC008', 'MC008', 'MC001', '{}'),
 	('change_task', 'title = ''work''', 'is_condition', 'true', 'MC003', 'MC003', 'MC003', 'MC003', 'MC003', 'MC003', '{}'),
 	('change_task', 'title = ''work''', 'status', '''done''', 'MC001', 'MC001', 'MC001', 'MC001', 'nothing', 'nothing',
 		'{"in_progress": "ok", "cancelled": "MC001"}'),

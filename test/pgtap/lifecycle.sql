@@ -481,6 +481,8 @@ INSERT INTO tested VALUES ('writers_known');
 INSERT INTO tested VALUES ('template_record'), ('stakeholders_told'), ('end_announced');
 -- in change_check.sql
 INSERT INTO tested VALUES ('rollback_trigger_clear');
+-- in template.sql, and in change_task.sql
+INSERT INTO tested VALUES ('template_record'), ('manifest_reviewed'), ('proven_before'), ('rollback_tasks_done');
 
 -- schedule_conflict.sql tests those of the schedule
 SELECT set_eq($$SELECT name FROM changemgmt.requirement_list() WHERE name NOT IN ('in_window', 'no_blackout', 'no_conflict')$$,
@@ -965,7 +967,7 @@ SELECT set_eq($$SELECT field FROM changemgmt.field_class() WHERE relation = 'cha
 SELECT set_eq($$SELECT relation, field FROM changemgmt.field_class() WHERE relation <> 'change' AND class = 'plan'$$,
 	$$SELECT 'change_item', unnest('{ci_id,role,version_before,version_after}'::text[])
 	UNION ALL SELECT 'change_risk', unnest('{description,likelihood,impact,mitigation}'::text[])
-	UNION ALL SELECT 'change_task', unnest('{phase,position,title,description,object_kind,object_name}'::text[])
+	UNION ALL SELECT 'change_task', unnest('{phase,position,title,description,object_kind,object_name,depends_on,is_smoke_test,checklist_key,object_system}'::text[])
 	UNION ALL SELECT 'change_check', unnest('{kind,stage,title,expected,is_required,signal,baseline,threshold,bad_when,is_rollback_trigger}'::text[])
 	UNION ALL SELECT 'change_link', unnest('{relation,target_change_id,target}'::text[])
 	UNION ALL SELECT 'change_communication', unnest('{timing,stakeholder,channel,message}'::text[])

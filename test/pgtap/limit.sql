@@ -49,6 +49,8 @@ INSERT INTO edge VALUES
 	('date', '''infinity'''), ('date', '''-infinity'''), ('date', '''5874897-12-31'''), ('date', '''4714-11-24 BC'''),
 	('text', ''''''), ('text', ''' '''), ('text', 'E''\x01'''), ('text', '''%s%n'''), ('text', 'repeat(''x'', 1000000)'), ('text', 'repeat(''9'', 1000000)'),
 	('text[]', '''{}'''), ('text[]', '''{NULL}'''), ('text[]', '''{{a,b},{c,d}}'''), ('text[]', '''[5:6]={a,b}'''),
+	('bigint[]', '''{}'''), ('bigint[]', '''{NULL}'''), ('bigint[]', '''{{1,2},{3,4}}'''), ('bigint[]', '''{0,-1,9223372036854775807,-9223372036854775808}'''),
+	('bigint[]', 'array_fill(1::bigint, ARRAY[10000])'),
 	('text[]', 'array_fill(''ann''::text, ARRAY[10000])'), ('text[]', 'ARRAY[repeat(''x'', 1000000)]'),
 	('jsonb', '''null'''), ('jsonb', '''{}'''), ('jsonb', '''[]'''), ('jsonb', '''{"": 1e131071}'''), ('jsonb', '''{"title": "t", "id": 1}'''),
 	('jsonb', '(repeat(''['', 2000) || repeat('']'', 2000))::jsonb'), ('jsonb', 'jsonb_build_object(''title'', repeat(''x'', 1000000))'),

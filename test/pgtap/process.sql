@@ -237,6 +237,33 @@ SELECT pg_temp.does('owner', format($$advance(%s, 'awaiting_approval')$$, :good)
 SELECT results_eq($$SELECT version, version_change_id FROM configuration_item WHERE name = 'shop'$$,
 	format($$VALUES ('2', %s::bigint)$$, :good), 'R10, S2: what was changed stands in the inventory, with its change');
 
+-- A checklist, steps in order, and what succeeded before
+
+SELECT publish_model('careful', '{"base": "lean_standard", "proven_in": ["test"], "requires": {"start": ["manifest_reviewed"]},
+	"checklist": ["backup_verified", "rollback_tested", "stakeholders_notified", "alerts_configured", "on_call_available",
+		{"key": "smoke", "title": "Smoke test", "phase": "implementation", "is_smoke_test": true}]}') \g /dev/null
+SELECT set_config('changemgmt.actor', 'owner', true) \g /dev/null
+SELECT pg_temp.complete('{"title": "Careful", "model": "careful", "environment": "staging", "tasks": [{"title": "Load it", "object_kind": "stored_procedure",
+	"object_name": "place", "object_system": "shop-db"}]}') AS careful \gset
+SELECT pg_temp.complete('{"title": "Careful, in test", "model": "lean_standard", "environment": "test"}') AS tested \gset
+SELECT pg_temp.does('owner', format($$advance(%s, 'approved')$$, :careful)) \g /dev/null
+SELECT link_change(:careful, 'promoted_from', :tested) \g /dev/null
+SELECT is(pg_temp.refusal('worker', format('SELECT start(%s)', :careful)),
+	E'MC002 | checklist_done: 5 preparation tasks are open: Backup taken and verified, Way back tested, Stakeholders told, '
+	'Monitoring and alerts configured, On-call available\n'
+	'manifest_reviewed: 1 line of the manifest is not reviewed: shop-db/place\n'
+	'proven_before: not proven in test: ' || change_number(:tested) || ' is draft',
+	'X2, R1, R4: nothing starts before backup, way back, stakeholders, alerts and on-call, a review, and a success in test');
+SELECT is(pg_temp.refusal('owner', format('SELECT remove_task(id) FROM change_task WHERE change_id = %s AND checklist_key = ''backup_verified''', :careful)),
+	'MC005 | task "Backup taken and verified" is not removed: the checklist of model "careful" asks for it', 'X2: nobody takes an entry out');
+SELECT pg_temp.does('owner', format($$advance(%s, 'implemented', evidence => 'seen')$$, :tested)) \g /dev/null
+SELECT complete_task(id) FROM change_task WHERE change_id = :careful AND phase = 'preparation' \g /dev/null
+SELECT review_object(id) FROM change_task WHERE change_id = :careful AND object_kind IS NOT NULL \g /dev/null
+SELECT is(pg_temp.does('worker', format('start(%s)', :careful)), 'in_progress', 'R1, R4, X2: then it does');
+SELECT matches(pg_temp.refusal('worker', format($$SELECT complete_task(id) FROM change_task WHERE change_id = %s AND title = 'Smoke test'$$, :careful)),
+	'^MC001 \| task \d+ "Smoke test" waits for task \d+ "Load it"$', 'X3: step by step, with a smoke test after each major step');
+SELECT pg_temp.does('worker', format($$roll_back(%s, 'Errors', 'testing')$$, :careful)) \g /dev/null
+
 -- Itil: the board
 
 SELECT set_config('changemgmt.actor', 'asker', true) \g /dev/null

@@ -117,6 +117,7 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('setting_value', 'changemgmt.setting_value(''number_prefix'')'),
 	('shipped_functions', 'changemgmt.shipped_functions()'),
 	('shipped_models', 'changemgmt.shipped_models()'),
+	('shipped_checklist', 'changemgmt.shipped_checklist()'),
 	('shipped_settings', 'changemgmt.shipped_settings()'),
 	('shipped_tables', 'changemgmt.shipped_tables()'),
 	('shipped_triggers', 'changemgmt.shipped_triggers()'),
@@ -149,6 +150,10 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('add_item', 'add_item({draft}, ''web'')',                           '- - ok ok - ok ok ok'),
 	('add_risk', 'add_risk({draft}, ''fire'', ''low'', ''low'')',        '- - ok ok - ok ok ok'),
 	('add_task', 'add_task({draft}, ''more'')',                          '- - ok ok - ok ok ok'),
+	('add_step', 'add_step({draft}, ''more'')',                          '- - ok ok - ok ok ok'),
+	('set_dependencies', 'set_dependencies({task}, ''{}'')',             '- - ok ok - ok ok ok'),
+	('review_object', 'review_object({line})',                           '- - ok ok ok ok ok ok'),
+	('add_checklist', 'add_checklist({draft})',                          '- - ok ok - ok ok ok'),
 	('add_check', 'add_check({draft}, ''more'')',                        '- - ok ok - ok ok ok'),
 	('add_signal_check', 'add_signal_check({draft}, ''more'', ''errors'', 5)', '- - ok ok - ok ok ok'),
 	('add_comment', 'add_comment({draft}, ''hm'')',                      '- - ok ok ok ok ok ok'),
@@ -178,6 +183,8 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('publish_template', 'publish_template({approved})',                 '- - - ok - ok ok ok'),
 	('complete_task', 'complete_task({open_task})',                      '- - - ok - ok ok ok'),
 	('skip_task', 'skip_task({open_task}, ''no need'')',                 '- - - ok - ok ok ok'),
+	('fail_task', 'fail_task({open_task}, ''no space'')',                '- - - ok - ok ok ok'),
+	('reopen_task', 'reopen_task({done_task})',                          '- - - ok - ok ok ok'),
 	('complete', 'complete({done})',                                     '- - - ok - ok ok ok'),
 	('record_check', 'record_check({open_check}, true, ''seen'')',       '- - - ok - ok ok ok'),
 	('post_update', 'post_update({in_progress}, ''half way'')',          '- - - ok - ok ok ok'),
@@ -389,6 +396,7 @@ INSERT INTO seen VALUES
 	('verification', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('unverified_change', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('rollback', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('checklist_entry', '- ok ok ok ok ok ok ok', 'key', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('template', '- ok ok ok ok ok ok ok', 'key', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('standard_candidate', '- ok ok ok ok ok ok ok', 'pattern', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('cab_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
@@ -634,6 +642,10 @@ UNION ALL
 SELECT 'risk', (SELECT id FROM changemgmt.change_risk WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'draft'
 UNION ALL
 SELECT 'task', (SELECT id FROM changemgmt.change_task WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'draft'
+UNION ALL
+SELECT 'line', changemgmt.add_step(id::bigint, 'create the view', object_kind => 'schema', object_name => 'v')::text FROM subject WHERE name = 'bare'
+UNION ALL
+SELECT 'done_task', (SELECT id FROM changemgmt.change_task WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'done'
 UNION ALL
 SELECT 'check', (SELECT id FROM changemgmt.change_check WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'draft'
 UNION ALL

@@ -452,6 +452,7 @@ my %reads = (
 	'row_digest(record)'                                   => 'c',
 	'setting_value(text)'                                  => "'number_prefix'",
 	'shipped_functions()'                                  => '',
+	'shipped_checklist()'                                  => '',
 	'shipped_models()'                                     => '',
 	'shipped_settings()'                                   => '',
 	'shipped_tables()'                                     => '',

@@ -70,6 +70,7 @@ mona | | SELECT changemgmt.cancel_duty(max(id), 'no') FROM changemgmt.duty WHERE
 otto | | SELECT t.overdue IS NULL FROM changemgmt.tick() AS t
 otto | MC008 | SELECT changemgmt.tick('infinity')
 otto | MC006 | TRUNCATE changemgmt.change_risk
+otto | | SELECT changemgmt.add_checklist($1)
 otto | | SELECT changemgmt.plan($1)
 otto | | SELECT changemgmt.plan($1)
 otto | | SELECT changemgmt.hold($1, 'wait')
@@ -509,7 +510,7 @@ $refused
     PERFORM * FROM changemgmt.code_list();
     PERFORM * FROM changemgmt.field_class();
     PERFORM * FROM changemgmt.shipped_settings();
-    PERFORM * FROM changemgmt.shipped_models();
+    PERFORM * FROM changemgmt.shipped_models(), changemgmt.shipped_checklist();
     PERFORM * FROM changemgmt.requirement_list();
     PERFORM * FROM changemgmt.duty_rights();
 END \$\$;
