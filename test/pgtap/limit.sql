@@ -134,11 +134,13 @@ SELECT is((SELECT count(*) FROM changemgmt.change_fact WHERE change_id = :ages),
 SELECT is(pg_temp.try($$SELECT changemgmt.create_change(repeat('x', 10000000), owner => 'ann')$$), 'done', 'a title of 10 MB');
 SELECT id AS long FROM changemgmt.create_change('long', model => 'lean_normal', owner => 'ann', description => repeat('x', 10000000), attributes => jsonb_build_object('a', repeat('y', 10000000))) \gset
 SELECT changemgmt.edit_change(:long, jsonb_build_object('description', repeat('z', 10000000))) \g /dev/null
-SELECT changemgmt.add_comment(:long, repeat('c', 10000000)) \g /dev/null
+SELECT changemgmt.add_comment(:long, repeat('c', 10000000)), changemgmt.add_communication(:long, 'before', repeat('s', 10000000), 'other', repeat('m', 10000000)) \g /dev/null
 SELECT changemgmt.cancel(:long, repeat('r', 10000000)) \g /dev/null
 SELECT is((SELECT md5(description) FROM changemgmt.change WHERE id = :long), md5(repeat('z', 10000000)), 'a description of 10 MB is what was given');
 SELECT is((SELECT length(status_reason) FROM changemgmt.change WHERE id = :long), 10000000, 'so is a reason');
 SELECT is((SELECT length(body) FROM changemgmt.change_comment WHERE change_id = :long), 10000000, 'so is a comment');
+SELECT is((SELECT length(stakeholder || message) FROM changemgmt.communication_plan WHERE change_id = :long), NULL, 'what is to be told of a change that is over is not shown');
+SELECT is((SELECT length(stakeholder || message) FROM changemgmt.change_communication WHERE change_id = :long), 20000000, 'but stands');
 SELECT is(pg_temp.try($$SELECT changemgmt.create_change('t', owner => 'ann', description => repeat('x', 268435456))$$), '54000',
 	'a document, as an entry of the ledger, holds 256 MB, so no text has more');
 -- names stand in indexes

@@ -63,6 +63,10 @@ INSERT INTO public.verb (actor, statement) VALUES
     ('otto', 'SELECT changemgmt.edit_change($1, jsonb_build_object(''rollback_minutes'', (random() * 3)::int))'),
     ('otto', 'UPDATE changemgmt.change SET description = ''seen '' || (random() * 3)::int WHERE id = $1'),
     ('cleo', 'SELECT changemgmt.add_comment($1, ''a word'')'),
+    ('otto', 'SELECT changemgmt.add_communication($1, ''before'', ''users'', ''chat'', ''soon'')'),
+    ('cleo', 'SELECT changemgmt.mark_sent(id) FROM changemgmt.change_communication WHERE change_id = $1 ORDER BY id LIMIT 1'),
+    ('ivan', 'SELECT changemgmt.post_update($1, ''half way'')'),
+    ('vera', 'SELECT changemgmt.review_change($1, lessons => ''look first'')'),
     ('otto', 'SELECT changemgmt.add_risk($1, ''it breaks'', ''low'', ''low'')'),
     ('otto', 'SELECT changemgmt.add_task($1, ''one more'')'),
     ('otto', 'SELECT changemgmt.add_item($1, ''app'', version_after => ''3'')'),
@@ -137,11 +141,13 @@ SELECT table_name, id, count(*) FROM (
 	UNION ALL SELECT 'change_task', id FROM changemgmt.change_task
 	UNION ALL SELECT 'change_item', id FROM changemgmt.change_item
 	UNION ALL SELECT 'change_comment', id FROM changemgmt.change_comment
+	UNION ALL SELECT 'change_communication', id FROM changemgmt.change_communication
+	UNION ALL SELECT 'change_review', id FROM changemgmt.change_review
 	UNION ALL SELECT 'approval_vote', id FROM changemgmt.approval_vote
 	UNION ALL
 	SELECT p.key, (coalesce(e -> 'new', e -> 'old') ->> 'id')::bigint FROM changemgmt.ledger AS l, jsonb_each(l.changed) AS p,
 		jsonb_array_elements(p.value) AS e
-	WHERE p.key IN ('change_risk', 'change_task', 'change_item', 'change_comment', 'approval_vote')
+	WHERE p.key IN ('change_risk', 'change_task', 'change_item', 'change_comment', 'change_communication', 'change_review', 'approval_vote')
 	  AND e ->> 'op' IN ('insert', 'delete')) AS x(table_name, id)
 GROUP BY table_name, id HAVING count(*) <> 2
 EOSQL

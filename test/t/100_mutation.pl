@@ -239,6 +239,9 @@ my @targets = (
 	[ 'actor', "SELECT set_config('changemgmt.actor', $text, true) IS NOT NULL AND changemgmt.acting_person() = coalesce(nullif($text, ''), session_user) AND (changemgmt.create_change('x')).id > 0", [ 'ann', 'ben' ], 60 ],
 	[ 'verify_checkpoint', "SELECT count(*) >= 0 FROM changemgmt.verify_checkpoint($text)", [ '1', '0' x 64, 'ab' x 32 ], 60 ],
 	[ 'verify_ledger', "SELECT count(*) = 0 FROM changemgmt.verify_ledger($text, 1)", [ 'change', 'model' ], 40 ],
+	[ 'add_communication', "SELECT changemgmt.add_communication($of, split_part($text, '.', 1), $text, split_part($text, '.', 2), $text) > 0", [ 'before.email.x', 'after.status_page.y' ], 80, keep => 1 ],
+	[ 'post_update', "SELECT changemgmt.post_update($of, $text, split_part($text, '.', 1)) > 0", [ 'chat.x', 'status_page.y' ], 60, keep => 1 ],
+	[ 'create_follow_up', "SELECT (changemgmt.create_follow_up($of, $text, $text, split_part($text, '.', 1), split_part($text, '.', 2))).id > 0", [ 'normal.ann', 'lean_normal.ben' ], 60, keep => 1 ],
 );
 
 # Inputs that are not mutated: what is long, deep or wide.
