@@ -46,9 +46,12 @@ character_length(const char *at, int left, int *octets)
 	int			encoding = GetDatabaseEncoding();
 	int			length;
 
-	/* nobody knows what SQL_ASCII holds: most likely UTF-8 */
+	/*
+	 * Nobody knows what SQL_ASCII holds: most likely UTF-8.  What is none is a
+	 * character for each octet, so that it hides no end of a line.
+	 */
 	if (encoding == PG_SQL_ASCII)
-		length = pg_encoding_mblen(PG_UTF8, at);
+		length = Max(pg_encoding_verifymbchar(PG_UTF8, at, left), 1);
 	else
 		length = pg_mblen(at);
 	length = Min(length, left);
