@@ -7,8 +7,8 @@
 # Each call is a session and a transaction of its own, as the worker makes it,
 # so the first reading of the catalogs is in it.  CPU is the time of the backend
 # on a processor, user and system; the median round counts, of "all" all its
-# calls.  longest is the wall time of the longest call: so long a row is locked.
-# Nothing here passes or fails.
+# calls.  longest is the wall time of the longest call: so long a row is locked;
+# MB the private memory after a call.  Nothing here passes or fails.
 . "$(dirname "${BASH_SOURCE[0]}")/lib/bench.sh"
 
 duties=${duties:-100000}
@@ -60,7 +60,7 @@ go() {
 		SELECT flagged + escalated AS did FROM changemgmt.tick(:'at') \gset
 		INSERT INTO figure
 		SELECT :'what', :round, :did, split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::bigint - :cpu,
-			   extract(epoch FROM clock_timestamp() - :'began'), substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\s+(\d+)')::integer;
+			   extract(epoch FROM clock_timestamp() - :'began'), substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s+(\d+)')::integer;
 		\echo :did
 	SQL
 }
