@@ -622,6 +622,7 @@ INSERT INTO subject (name, id) SELECT name, pg_temp.made(way)::text FROM (VALUES
 	('closed', 'waive plan submit vote approve schedule start work complete check pass close')) AS v (name, way);
 INSERT INTO subject (name, id) VALUES ('lean', pg_temp.made('ask plan submit', 'ada', 'lean_normal'));
 INSERT INTO subject SELECT 'bare', NULL, id FROM changemgmt.create_change('bare');
+INSERT INTO subject SELECT 'lined', NULL, id FROM changemgmt.create_change('lined');
 INSERT INTO subject SELECT 'own', login, pg_temp.made('waive plan submit', login) FROM login;
 INSERT INTO subject SELECT 'own_draft', login, pg_temp.made('draft', login) FROM login;
 SET changemgmt.actor = 'lead';
@@ -643,7 +644,7 @@ SELECT 'risk', (SELECT id FROM changemgmt.change_risk WHERE change_id = subject.
 UNION ALL
 SELECT 'task', (SELECT id FROM changemgmt.change_task WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'draft'
 UNION ALL
-SELECT 'line', changemgmt.add_step(id::bigint, 'create the view', object_kind => 'schema', object_name => 'v')::text FROM subject WHERE name = 'bare'
+SELECT 'line', changemgmt.add_step(id::bigint, 'create the view', object_kind => 'schema', object_name => 'v') FROM subject WHERE name = 'lined'
 UNION ALL
 SELECT 'done_task', (SELECT id FROM changemgmt.change_task WHERE change_id = subject.id::bigint) FROM subject WHERE name = 'done'
 UNION ALL
