@@ -111,28 +111,41 @@ COMMENT ON COLUMN changemgmt.verification.tripped_at IS 'When it first tripped t
 COMMENT ON COLUMN changemgmt.verification.state IS
 	'tripped, passed, failed, due (no result that counts, and it is time), not due, or not made (the change is over).';
 
+-- OFFSET 0 asks for the checks of one change after the other, by their index: what
+-- is open, or was a month ago, is little, whatever the history.
 CREATE VIEW changemgmt.unverified_change WITH (security_invoker = true) AS
-	WITH subject AS (
-		SELECT c.id, false AS is_closed
+	WITH lack AS (
+		SELECT c.id, v.title, v.state, v.stage, v.since
 		FROM changemgmt.change AS c
+		CROSS JOIN LATERAL (
+			SELECT k.title, k.state, k.stage, k.is_required,
+				   CASE k.state WHEN 'tripped' THEN k.tripped_at
+					   WHEN 'failed' THEN k.checked_at ELSE k.due_at END AS since
+			FROM changemgmt.verification AS k
+			WHERE k.change_id = c.id
+			OFFSET 0) AS v
 		WHERE c.status IN ('verifying', 'implemented')
 		  AND (c.outcome IS NULL OR c.outcome IN ('successful', 'successful_with_issues'))
+		  AND (v.is_required OR v.state = 'tripped')
+		  AND (v.state = 'due' OR (v.state IN ('failed', 'tripped')
+								   AND c.outcome IS DISTINCT FROM 'successful_with_issues'))
 		UNION ALL
-		SELECT c.id, true
+		SELECT c.id, v.title, 'not made', v.stage, v.since
 		FROM changemgmt.change AS c
+		CROSS JOIN LATERAL (
+			SELECT k.title, k.stage, c.deployed_at + d.after AS since
+			FROM changemgmt.change_check AS k
+			CROSS JOIN LATERAL (
+				SELECT CASE k.stage WHEN 'immediate' THEN '0 hours'::interval
+						   WHEN '24_hours' THEN '24 hours' ELSE '168 hours' END AS after) AS d
+			WHERE k.change_id = c.id
+			  AND k.is_required
+			  AND (k.passed IS NULL
+				   OR (k.stage <> 'immediate' AND k.checked_at < c.deployed_at + d.after))
+			OFFSET 0) AS v
 		WHERE c.status = 'closed'
 		  AND c.outcome IN ('successful', 'successful_with_issues')
 		  AND c.actual_end >= now() - '744 hours'::interval
-	), lack AS (
-		SELECT s.id, v.title, v.state, v.stage,
-			   CASE v.state WHEN 'tripped' THEN v.tripped_at
-				   WHEN 'failed' THEN v.checked_at ELSE v.due_at END AS since
-		FROM subject AS s
-		JOIN changemgmt.verification AS v ON v.change_id = s.id
-		WHERE (v.is_required OR v.state = 'tripped')
-		  AND (v.state IN ('due', 'not made')
-			   OR (v.state IN ('failed', 'tripped') AND NOT s.is_closed
-				   AND v.outcome IS DISTINCT FROM 'successful_with_issues'))
 	), missing AS (
 		SELECT l.id, count(*)::integer AS missing_count, min(l.since) AS since,
 			   string_agg(l.title || ': ' || l.state, '; '
@@ -143,7 +156,7 @@ CREATE VIEW changemgmt.unverified_change WITH (security_invoker = true) AS
 	SELECT c.id AS change_id, changemgmt.change_number(c.id) AS number, c.title,
 		   c.model, c.status, c.outcome, o.login AS owner, t.name AS team,
 		   c.deployed_at, m.missing_count, m.missing, m.since,
-		   (extract(epoch FROM now() - m.since) / 3600)::double precision AS hours
+		   (extract(epoch FROM now() - m.since) / 3600)::double precision AS age_hours
 	FROM missing AS m
 	JOIN changemgmt.change AS c ON c.id = m.id
 	LEFT JOIN changemgmt.person AS o ON o.id = c.owner_id
@@ -162,7 +175,7 @@ COMMENT ON COLUMN changemgmt.unverified_change.deployed_at IS 'When it was deplo
 COMMENT ON COLUMN changemgmt.unverified_change.missing_count IS 'How many results are missing or bad.';
 COMMENT ON COLUMN changemgmt.unverified_change.missing IS 'Which, each with its state (view verification).';
 COMMENT ON COLUMN changemgmt.unverified_change.since IS 'Since when the first of them is.';
-COMMENT ON COLUMN changemgmt.unverified_change.hours IS 'Hours since then.';
+COMMENT ON COLUMN changemgmt.unverified_change.age_hours IS 'Hours since then.';
 
 -- since 1.1
 CREATE INDEX change_rolled_back_at_idx ON changemgmt.change (rolled_back_at)

@@ -24,6 +24,8 @@ queries=(
 	"cab_queue" "SELECT count(*) FROM (SELECT * FROM changemgmt.cab_queue OFFSET 0) AS q"
 	"change_schedule" "SELECT count(*) FROM (SELECT * FROM changemgmt.change_schedule OFFSET 0) AS q"
 	"change_calendar()" "SELECT length(changemgmt.change_calendar())"
+	"unverified_change" "SELECT count(*) FROM (SELECT * FROM changemgmt.unverified_change OFFSET 0) AS q"
+	"rollback, last month" "SELECT count(*) FROM (SELECT * FROM changemgmt.rollback WHERE ended_at >= now() - interval '1 month' OFFSET 0) AS q"
 	"change_fact, one change" "SELECT count(*) FROM (SELECT * FROM changemgmt.change_fact WHERE change_id = \$1 OFFSET 0) AS q"
 	"monthly_metrics, last month" "SELECT count(*) FROM (SELECT * FROM changemgmt.monthly_metrics WHERE month = date_trunc('month', now() - interval '1 month')::date OFFSET 0) AS q"
 	"monthly_metrics, all months" "SELECT count(*) FROM (SELECT * FROM changemgmt.monthly_metrics OFFSET 0) AS q"

@@ -422,7 +422,7 @@ SELECT is(pg_temp.refusal(format('SELECT changemgmt.record_observation(%s, 1)', 
 SELECT results_eq('SELECT check_id, title, stage, due_at, state FROM verification WHERE change_id = 1010 ORDER BY due_at',
 	$$VALUES (NULL::bigint, 'validation 24 hours after deployment', '24_hours', now() - interval '6 hours', 'due'),
 	(NULL, 'validation 7 days after deployment', '7_days', now() + interval '138 hours', 'not due')$$, 'stages that the model asks for and nobody planned');
-SELECT results_eq('SELECT title, missing_count, missing, since, hours, owner, status, outcome FROM unverified_change WHERE change_id = 1010',
+SELECT results_eq('SELECT title, missing_count, missing, since, age_hours, owner, status, outcome FROM unverified_change WHERE change_id = 1010',
 	$$VALUES ('old implemented', 1, 'validation 24 hours after deployment: due', now() - interval '6 hours', 6::double precision, 'olaf', 'implemented', 'successful')$$, 'one of them is missing');
 SELECT add_check(1010, 'day', 'slo', '24_hours') AS day, add_check(1010, 'extra', stage => '24_hours', is_required => false) AS extra \gset
 SELECT is((SELECT missing FROM unverified_change WHERE change_id = 1010), 'day: due', 'then the check that is planned for it is');

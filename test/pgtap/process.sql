@@ -231,6 +231,23 @@ SELECT results_eq(format('SELECT outcome FROM changemgmt.change WHERE id = %s', 
 SELECT lives_ok(format($$SELECT changemgmt.add_task(%s, 'Test it with real data', 'follow_up')$$, :lean),
 	'X8: what was learned becomes a follow-up');
 
+SELECT results_eq(format('SELECT cause_class, reason FROM rollback WHERE change_id = %s', :lean), $$VALUES ('testing', 'Errors')$$,
+	'X7: and stands with cause and reason');
+
+SELECT pg_temp.complete('{"title": "Watched", "model": "lean_standard", "items": ["shop"], "checks": ["Orders come",
+	{"title": "Errors, %", "signal": "errors", "threshold": 5, "baseline": 0.1, "is_rollback_trigger": true}]}') AS watched \gset
+SELECT pg_temp.does('worker', format($$advance(%s, 'verifying')$$, :watched)) \g /dev/null
+SELECT results_eq(format('SELECT missing FROM unverified_change WHERE change_id = %s', :watched), $$VALUES ('Errors, %: due; Orders come: due')$$,
+	'X5, X6: what is due at once');
+SELECT record_check(id, true) FROM change_check WHERE change_id = :watched AND title = 'Orders come' \g /dev/null
+SELECT is(record_signal(:watched, 'errors', 7.2), 1, 'X5: monitoring says what it sees');
+SELECT is(record_signal(:watched, 'errors', 0.1), 1, 'X5: and says it again when it is good');
+SELECT matches(pg_temp.refusal('owner', format('SELECT pass(%s)', :watched)), '^MC002 \| rollback_trigger_clear: check \d+ "Errors, %" tripped the rollback at',
+	'F5, X7: an error rate above 5 % asks for a rollback, whatever comes after');
+SELECT is(pg_temp.does('worker', format($$roll_back(%s, 'Errors of 7.2 %%', 'environment')$$, :watched)), 'rolled_back', 'X7: which is done');
+SELECT matches(pg_temp.refusal('worker', format($$SELECT record_signal(%s, 'errors', 0.1)$$, :watched)), '^MC001 \| there is nothing to verify any more',
+	'X7: after it nothing of the change is verified');
+
 SELECT pg_temp.complete('{"title": "Passes", "model": "lean_normal", "items": [{"ci": "shop", "version_after": "2"}]}') AS good \gset
 SELECT pg_temp.does('owner', format($$advance(%s, 'awaiting_approval')$$, :good)), pg_temp.does('lead', format('approve(%s)', :good)),
 	pg_temp.does('owner', format($$advance(%s, 'implemented', evidence => 'seen')$$, :good)) \g /dev/null
