@@ -237,8 +237,9 @@ SELECT results_eq(format('SELECT cause_class, reason FROM rollback WHERE change_
 SELECT pg_temp.complete('{"title": "Watched", "model": "lean_standard", "items": ["shop"], "checks": ["Orders come",
 	{"title": "Errors, %", "signal": "errors", "threshold": 5, "baseline": 0.1, "is_rollback_trigger": true}]}') AS watched \gset
 SELECT pg_temp.does('worker', format($$advance(%s, 'verifying')$$, :watched)) \g /dev/null
-SELECT results_eq(format('SELECT missing FROM unverified_change WHERE change_id = %s', :watched), $$VALUES ('Errors, %: due; Orders come: due')$$,
-	'X5, X6: what is due at once');
+SELECT results_eq(format('SELECT title, stage, due_at FROM verification WHERE change_id = %s ORDER BY title', :watched),
+	format($$SELECT t, 'immediate', deployed_at FROM change, unnest('{"Errors, %%",Orders come}'::text[]) AS t WHERE id = %s ORDER BY t$$, :watched),
+	'X5, X6: what is due, and when');
 SELECT record_check(id, true) FROM change_check WHERE change_id = :watched AND title = 'Orders come' \g /dev/null
 SELECT is(record_signal(:watched, 'errors', 7.2), 1, 'X5: monitoring says what it sees');
 SELECT is(record_signal(:watched, 'errors', 0.1), 1, 'X5: and says it again when it is good');
@@ -357,7 +358,7 @@ SELECT is((SELECT duration_variance > 0.9 FROM change_fact WHERE change_id = :go
 	'M3: a second where an hour was planned is off by nearly all of it');
 SELECT results_eq($$SELECT sum(changes), sum(failed), sum(rolled_back), sum(incidents_caused), sum(emergency), sum(unauthorized),
 		sum(standard) FROM monthly_metrics$$,
-	$$VALUES (5::numeric, 2::numeric, 1::numeric, 1::numeric, 1::numeric, 1::numeric, 1::numeric)$$,
+	$$VALUES (6::numeric, 3::numeric, 2::numeric, 1::numeric, 1::numeric, 1::numeric, 2::numeric)$$,
 	'M1, M5: failures, rollbacks, incidents caused, emergencies, unauthorized changes');
 SELECT is((SELECT cause_class FROM change WHERE id = :lean), 'testing', 'M2: each rollback with its why');
 SELECT is((SELECT count(*) FROM verify_ledger()), 0::bigint, 'the trail of all that is whole');

@@ -147,7 +147,7 @@ my %verbs = (
 	reassign_duty       => "(SELECT max(id) FROM changemgmt.duty), 'ann'",
 	rebuild_bookings    => '',
 	record_check        => '(SELECT max(id) FROM changemgmt.change_check WHERE change_id = {verifying}), true',
-	record_observation  => '0, 1',
+	record_observation  => '(SELECT max(id) FROM changemgmt.change_check WHERE change_id = {verifying}), 1',
 	record_signal       => "{verifying}, 'errors', 1",
 	record_minute       => "(SELECT max(id) FROM changemgmt.board_meeting), {awaiting_approval}, 'said'",
 	record_unauthorized => "'found', 'audit', now() - interval '3 days', now() - interval '2 days', 'what', 'otto', 'ivan', ARRAY['db']",
