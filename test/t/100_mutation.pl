@@ -232,7 +232,7 @@ my @targets = (
 		[ 'feast||2026-07-01|2026-08-01|hard|production|pci', 'now||2026-07-01|infinity|soft||', 'low|DTSTART;TZID=Europe/Berlin:20260106T020000 DURATION:PT2H RRULE:FREQ=WEEKLY;BYDAY=TU,TH|||hard||pci' ], 200 ],
 	[ 'open_windows', "SELECT changemgmt.open_windows(split_part($text, '|', 1), split_part($text, '|', 2)::tstzrange, split_part($text, '|', 3)) IS NOT NULL", [ 'db|[2026-07-01,2026-07-08)|test', 'db|empty|production' ], 80 ],
 	[ 'window_state', "SELECT (changemgmt.window_state(split_part($text, '|', 1), split_part($text, '|', 2)::timestamptz, tags => string_to_array(split_part($text, '|', 3), ','))).is_open", [ 'db|2026-07-01|pci,tax', 'web|2499-12-31|' ], 80 ],
-	[ 'confirm_cause', "SELECT count(changemgmt.confirm_cause($text, $of)) >= 0", [ 'INC-1', '1' ], 60 ],
+	[ 'confirm_cause', "SELECT count(changemgmt.confirm_cause($text, 2)) >= 0", [ 'INC-1', '1' ], 60 ],
 	[ 'grant_role', "SELECT count(changemgmt.grant_role(split_part($text, ',', 1), split_part($text, ',', 2))) >= 0", [ 'regress_mutation,viewer', 'regress_mutation,manager' ], 40, also => '42' ],
 	[ 'revoke_role', "SELECT count(changemgmt.revoke_role(split_part($text, ',', 1), split_part($text, ',', 2))) >= 0", [ 'regress_mutation,viewer', 'regress_mutation,manager' ], 40, also => '42' ],
 	[ 'register_requirement', "SELECT count(changemgmt.register_requirement(split_part($text, ',', 1), split_part($text, ',', 2)::regprocedure, string_to_array(split_part($text, ',', 3), ' '))) >= 0", [ 'mine,public.site_rule(bigint),submit start' ], 80, also => '42|3F|0A' ],
@@ -311,7 +311,8 @@ SELECT changemgmt.add_ci('db'), changemgmt.add_ci('web');
 SELECT changemgmt.create_business_calendar('office', 'Europe/Berlin', 'MO-FR 09:00-17:00');
 SET changemgmt.actor = 'ann';
 SELECT changemgmt.create_change('subject', model => 'normal', attributes => '{"a": {"b": 1}}');
-SELECT changemgmt.confirm_cause('INC-1', 1);
+SELECT changemgmt.record_unauthorized('done', 'audit', now() - interval '2 days', now() - interval '1 day');
+SELECT changemgmt.confirm_cause('INC-1', 2);
 SELECT changemgmt.ledger_checkpoint();
 CREATE TABLE public.subject AS SELECT changemgmt.change_number(1) AS number;
 CREATE FUNCTION public.site_rule(bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
