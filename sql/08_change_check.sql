@@ -198,19 +198,17 @@ CREATE VIEW changemgmt.rollback WITH (security_invoker = true) AS
 	LEFT JOIN changemgmt.person AS s ON s.id = c.stability_confirmed_by_id
 	WHERE c.rolled_back_at IS NOT NULL
 	UNION ALL
-	SELECT c.id, changemgmt.change_number(c.id), c.title, c.type, b.cause_class,
+	SELECT c.id, changemgmt.change_number(c.id), c.title, c.type, c.cause_class,
 		   b.reason, b.started_at, b.ended_at,
 		   (extract(epoch FROM b.ended_at - b.started_at) / 60)::double precision,
 		   c.rollback_minutes,
 		   extract(epoch FROM b.ended_at - b.started_at) <= c.rollback_minutes * 60,
 		   s.login, c.stability_confirmed_at, changemgmt.change_number(b.id)
 	FROM (
-		SELECT l.target_change_id, h.id, coalesce(h.cause_class, t.cause_class) AS cause_class,
-			   coalesce(h.justification, h.title) AS reason,
+		SELECT l.target_change_id, h.id, coalesce(h.justification, h.title) AS reason,
 			   h.actual_start AS started_at, h.deployed_at AS ended_at
 		FROM changemgmt.change_link AS l
 		JOIN changemgmt.change AS h ON h.id = l.change_id
-		JOIN changemgmt.change AS t ON t.id = l.target_change_id
 		WHERE l.relation = 'backs_out'
 	) AS b
 	JOIN changemgmt.change AS c ON c.id = b.target_change_id

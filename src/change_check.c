@@ -451,7 +451,8 @@ trips_are_explained(const ChangeRow *row)
 		" FROM changemgmt.ledger"
 		" WHERE subject_kind OPERATOR(pg_catalog.=) 'change'"
 		" AND subject_id OPERATOR(pg_catalog.=) $1"
-		" AND event OPERATOR(pg_catalog.=) ANY ('{pass,parts}'::pg_catalog.text[])",
+		" AND (event OPERATOR(pg_catalog.=) 'pass'"
+		"  OR changed OPERATOR(pg_catalog.?) 'change_check')",
 		1, {INT8OID}, NULL
 	};
 	Datum		argument = row->value[CH_id];
@@ -584,6 +585,10 @@ other_value_check(KeptPlan *plan, Datum *arguments)
 	SPI_freetuptable(SPI_tuptable);
 }
 
+/* the same value may be written otherwise: 1 and 1.0 */
+#define REPLAYED(at, value) \
+	"CASE WHEN checked_at OPERATOR(pg_catalog.=) " at \
+	" THEN observed_value ELSE " value " END"
 #define OTHER_VALUE \
 	"SELECT id, checked_at, observed_value FROM changemgmt.change_check"
 
@@ -597,7 +602,8 @@ record_observation(PG_FUNCTION_ARGS)
 		1, {INT8OID}, NULL
 	};
 	static KeptPlan record = {
-		"UPDATE changemgmt.change_check SET observed_value = $2, checked_at = $3"
+		"UPDATE changemgmt.change_check SET checked_at = $3,"
+		" observed_value = " REPLAYED("$3", "$2")
 		" WHERE id OPERATOR(pg_catalog.=) $1 AND change_id OPERATOR(pg_catalog.=) $4"
 		" RETURNING passed",
 		4, {INT8OID, NUMERICOID, TIMESTAMPTZOID, INT8OID}, NULL
@@ -657,7 +663,8 @@ Datum
 record_signal(PG_FUNCTION_ARGS)
 {
 	static KeptPlan record = {
-		"UPDATE changemgmt.change_check SET observed_value = $3, checked_at = $4"
+		"UPDATE changemgmt.change_check SET checked_at = $4,"
+		" observed_value = " REPLAYED("$4", "$3")
 		" WHERE change_id OPERATOR(pg_catalog.=) $1"
 		" AND signal OPERATOR(pg_catalog.=) $2"
 		" AND stage OPERATOR(pg_catalog.=) $5 AND threshold IS NOT NULL",

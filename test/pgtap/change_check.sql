@@ -123,6 +123,15 @@ SELECT results_eq(format($$SELECT title, kind, stage, signal, threshold, bad_whe
 	('up', 'synthetic', '24_hours', 'availability', 99.9, 'below', NULL, false)$$, what)
 FROM (VALUES (:document::bigint, 'a document'), ((SELECT id FROM copy_change(:document)), 'a copy')) AS v (c, what);
 
+-- a template
+SELECT publish_model('watched', jsonb_build_object('base', 'standard', 'plan', jsonb_build_object('description', 'd', 'checks',
+	'[{"title": "rate", "signal": "errors", "threshold": 5, "is_rollback_trigger": true}]'::jsonb))) \g /dev/null
+SELECT id AS templated FROM create_change('templated', template => 'watched') \gset
+SELECT results_eq(format('SELECT title, kind, signal, threshold, bad_when, is_rollback_trigger FROM changemgmt.change_check WHERE change_id = %s', :templated),
+	$$VALUES ('rate', 'slo', 'errors', 5::numeric, 'above', true)$$, 'a template');
+SELECT is(pg_temp.tried($$SELECT changemgmt.create_change_from('{"title": "t", "model": "standard", "checks": [{"title": "t", "threshold": "NaN"}]}')$$), 'MC008', 'NaN in a document');
+SELECT is(pg_temp.tried($$SELECT changemgmt.create_change_from('{"title": "t", "model": "standard", "checks": [{"title": "t", "tripped_at": "2026-01-01"}]}')$$), 'MC008', 'and what only the engine writes');
+
 -- ----------------------------------------------------------------
 -- A value against a threshold
 -- ----------------------------------------------------------------
@@ -210,6 +219,7 @@ SELECT is(pg_temp.observed(1, '1 hour'), '', 'the first');
 SELECT revision AS after FROM change WHERE id = 1000 \gset
 SELECT cmp_ok(:after, '=', :before + 1, 'is an edit of its change');
 SELECT is(pg_temp.observed(1, '1 hour'), '', 'the same again is a replay');
+SELECT is(pg_temp.observed(1.00, '1 hour'), '', 'written otherwise, too');
 SELECT is((SELECT revision FROM change WHERE id = 1000), :after::bigint, 'and leaves no trace');
 SELECT is(pg_temp.observed(2, '1 hour'), 'MC008 | check 2000 has another value of', 'another value of the same time');
 SELECT is(pg_temp.observed(2, '61 minutes'), 'MC008 | checked_at of change_check lies before the latest result, which is of', 'an older value');
