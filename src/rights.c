@@ -104,6 +104,14 @@ static const struct
 	{"brier_accum_inv", ALL_DUTIES},
 	{"brier_combine", ALL_DUTIES},
 	{"brier_final", ALL_DUTIES},
+	{"risk_fit_probability", ALL_DUTIES},
+	{"risk_fit_round", ALL_DUTIES},
+	{"risk_fit_round_accum", ALL_DUTIES},
+	{"risk_fit_round_combine", ALL_DUTIES},
+	{"risk_fit_summary", ALL_DUTIES},
+	{"risk_fit_summary_accum", ALL_DUTIES},
+	{"risk_fit_summary_combine", ALL_DUTIES},
+	{"risk_model_predict", ALL_DUTIES},
 
 	/* the type recurrence */
 	{"recurrence_in", ALL_DUTIES},
@@ -281,6 +289,7 @@ static const struct
 	{"tick", MANAGER | INTEGRATION},
 	{"triage", MANAGER | INTEGRATION},
 
+	{"activate_risk_model", MANAGER},
 	{"add_board", MANAGER},
 	{"add_board_member", MANAGER},
 	{"add_holiday", MANAGER},
@@ -291,7 +300,9 @@ static const struct
 	{"cancel_duty", MANAGER},
 	{"cancel_meeting", MANAGER},
 	{"plan_meetings", MANAGER},
+	{"deactivate_risk_model", MANAGER},
 	{"declare_blackout", MANAGER},
+	{"fit_risk_model", MANAGER},
 	{"import_holidays", MANAGER},
 	{"override_booking", MANAGER},
 	{"publish_model", MANAGER},

@@ -563,6 +563,10 @@ INSERT INTO changemgmt.agenda_item (meeting_id, change_id) SELECT :meeting, id F
 SELECT changemgmt.hold_meeting(:meeting, '{lead}'), changemgmt.record_minute(:meeting, id, 'said') FROM subject WHERE status = 'draft' \g /dev/null
 SELECT changemgmt.assign_duty(id, 'other', due_at => now() + interval '1 day') FROM subject WHERE status = 'draft' \g /dev/null
 RESET changemgmt.actor;
+CREATE TABLE public.regress_past AS
+	SELECT n % 7 AS x, n * 5 % 11 < n % 7 AS failed, timestamptz '2026-01-01 12:00+00' + n * interval '1 day' AS at
+	FROM generate_series(1, 200) AS n;
+SELECT changemgmt.fit_risk_model('regress_past', '{x}', at => 'at') \g /dev/null
 CREATE TEMP TABLE ground (relation text, column_name text, value text, expected text DEFAULT 'ok', actor text);
 INSERT INTO ground (relation, column_name, value) SELECT split_part(v, ' ', 1), split_part(v, ' ', 2), substr(v, length(split_part(v, ' ', 1)) + length(split_part(v, ' ', 2)) + 3)
 FROM unnest(ARRAY[
@@ -618,6 +622,14 @@ INSERT INTO ground VALUES ('site_model', 'key', '''walked''', 'MC006'), ('site_m
 	('change_window', 'recurrence', '''DTSTART:20260106T020000Z DURATION:PT2H''::changemgmt.recurrence', 'MC008'),
 	('change_window', 'declared_at', 'timestamptz ''2020-01-01''', 'nothing'), ('change_window', 'declared_by', '''walked''', 'nothing'),
 	('site_setting', 'key', '''walked''', 'MC008'), ('site_requirement', 'registered_by', '''regress_walker''', 'MC00\d|nothing|stamped');
+-- a fitted model stays as it is, but for being used
+INSERT INTO ground SELECT 'risk_model', attname, CASE typname WHEN 'text' THEN '''walked''' WHEN '_text' THEN '''{walked}''' WHEN '_float8' THEN '''{7,7}'''
+	WHEN 'timestamptz' THEN 'timestamptz ''2020-01-01''' WHEN 'jsonb' THEN '''[]''' ELSE '7' END, CASE WHEN cardinality THEN 'MC006|23514' ELSE 'MC006' END
+FROM (SELECT attname, t.typname, a.attname IN ('features', 'means', 'deviations') AS cardinality FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+	WHERE attrelid = 'changemgmt.risk_model'::regclass AND attnum > 0 AND NOT attisdropped
+	AND attname NOT IN ('id', 'is_active', 'activated_by', 'activated_at')) AS a;
+INSERT INTO ground VALUES ('risk_model', 'is_active', 'true', 'ok'), ('risk_model', 'activated_by', '''walked''', 'ok'),
+	('risk_model', 'activated_at', 'timestamptz ''2020-01-01''', 'ok');
 -- a delegation is only revoked, by who gave it
 INSERT INTO ground SELECT 'approval_delegation', split_part(v, ' ', 1), substr(v, length(split_part(v, ' ', 1)) + 2), 'MC006'
 FROM unnest(ARRAY['from_person_id changemgmt.person_id(''lead2'')', 'to_person_id changemgmt.person_id(''lead2'')', 'valid_from timestamptz ''2020-01-01''',

@@ -25,7 +25,8 @@ SELECT set_eq($$
 SELECT set_eq($$
 	SELECT c.relname::text FROM pg_class AS c JOIN pg_trigger AS t ON t.tgrelid = c.oid
 	JOIN pg_proc AS p ON p.oid = t.tgfoid WHERE p.proname = 'ledger_record'$$,
-	ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
+	ARRAY['risk_model',
+	'site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
 		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'incident_item', 'role_duty', 'change_window', 'approval_delegation',
 		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'duty', 'approval_policy', 'approval_level'],
 	'these have chains of their own');
@@ -105,6 +106,13 @@ SELECT changemgmt.remove_window('regress freeze') \g /dev/null
 SELECT results_eq($$SELECT event, changed -> 'enforcement' FROM changemgmt.ledger WHERE subject_kind = 'change_window' ORDER BY sequence$$,
 	$$VALUES ('create', '[null, "hard"]'::jsonb), ('edit', '["hard", "soft"]'), ('delete', '["soft", null]')$$, 'windows and blackouts');
 
+CREATE TABLE public.regress_past AS
+	SELECT n % 7 AS x, n * 5 % 11 < n % 7 AS failed, timestamptz '2026-01-01 12:00+00' + n * interval '1 day' AS at
+	FROM generate_series(1, 200) AS n;
+SELECT changemgmt.fit_risk_model('regress_past', '{x}', at => 'at'), changemgmt.activate_risk_model(1), changemgmt.deactivate_risk_model() \g /dev/null
+SELECT results_eq($$SELECT event, changed -> 'source', changed -> 'is_active' FROM changemgmt.ledger WHERE subject_kind = 'risk_model' ORDER BY sequence$$,
+	$$VALUES ('create', '[null, "regress_past"]'::jsonb, '[null, false]'::jsonb), ('edit', NULL, '[false, true]'), ('edit', NULL, '[true, false]')$$,
+	'fitted models, and which of them was used');
 SET LOCAL changemgmt.actor = 'regress_ann';
 SELECT changemgmt.set_board_cadence('regress board', 'DTSTART:20260106T020000Z DURATION:PT2H', 2) \g /dev/null
 SELECT changemgmt.set_board_cadence('regress board', 'DTSTART:20260106T020000Z DURATION:PT2H', 1) \g /dev/null
@@ -159,12 +167,13 @@ SELECT results_eq($$SELECT event, coalesce(changed -> 'duty' ->> 1, changed -> '
 -- Nothing is wrong with these chains
 
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'and every chain is whole');
-SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 24::bigint, 'all kinds were there');
+SELECT is((SELECT count(DISTINCT subject_kind) FROM changemgmt.ledger), 25::bigint, 'all kinds were there');
 
 -- No way round
 
 SELECT throws_ok(format('TRUNCATE changemgmt.%I CASCADE', t), 'MC006', NULL, format('%s is not truncated', t))
-FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
+FROM unnest(ARRAY['risk_model',
+	'site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
 	'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'incident_item', 'role_duty', 'change_window', 'approval_delegation',
 		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'duty']) AS t;
 INSERT INTO changemgmt.person (login, name) VALUES ('regress_bob', 'Robert')

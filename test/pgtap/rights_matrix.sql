@@ -74,6 +74,14 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('rate_sum', 'changemgmt.rate_sum(r) FROM (VALUES (''1/2''::changemgmt.rate)) AS v (r)'),
 	('change_failure_rate', 'changemgmt.change_failure_rate(true)'),
 	('auc', 'changemgmt.auc(1, true)'),
+	('risk_fit_summary', 'changemgmt.risk_fit_summary(true, 1::float8)'),
+	('risk_fit_summary_accum', 'changemgmt.risk_fit_summary_accum(NULL, true, 1::float8)'),
+	('risk_fit_summary_combine', 'changemgmt.risk_fit_summary_combine(''{1,1,0,0,0,1,0,1,1}'', ''{1,1,0,0,0,1,0,1,1}'')'),
+	('risk_fit_round', 'changemgmt.risk_fit_round(''{0,0,0,1}'', true, 1::float8)'),
+	('risk_fit_round_accum', 'changemgmt.risk_fit_round_accum(NULL, ''{0,0,0,1}'', true, 1::float8)'),
+	('risk_fit_round_combine', 'changemgmt.risk_fit_round_combine(''{1,1,0,0,0,0,0,0,0}'', ''{1,1,0,0,0,0,0,0,0}'')'),
+	('risk_fit_probability', 'changemgmt.risk_fit_probability(''{0,0,0,1}'', 1::float8)'),
+	('risk_model_predict', 'changemgmt.risk_model_predict(1, ''{"x": 3}'')'),
 	('brier', 'changemgmt.brier(1, true)'),
 	('brier_accum', 'changemgmt.brier_accum(''{0,0,0}'', 1, true)'),
 	('brier_accum_inv', 'changemgmt.brier_accum_inv(''{1,0,0}'', 1, true)'),
@@ -258,6 +266,9 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('register_requirement', 'register_requirement(''ours'', ''public.regress_requirement(bigint)'')', '- - - - - ok - ok'),
 	('set_approval_policy', 'set_approval_policy(''ours'', ''[{"rule": "one"}]'')', '- - - - - ok - ok'),
 	('remove_approval_policy', 'remove_approval_policy(''theirs'')',     '- - - - - ok - ok'),
+	('fit_risk_model', 'fit_risk_model(''regress_past'', ''{x}'', at => ''at'')', '- - - - - ok - ok'),
+	('activate_risk_model', 'activate_risk_model(1)',                    '- - - - - ok - ok'),
+	('deactivate_risk_model', 'deactivate_risk_model()',                 '- - - - - ok - ok'),
 	('set_setting', 'set_setting(''number_prefix'', ''C'')',             '- - - - - ok - ok'),
 
 	('grant_role', 'grant_role(''regress_nobody'', ''viewer'')',         '- - - - - - - ok'),
@@ -278,6 +289,7 @@ INSERT INTO matrix (subject, statement, cells) VALUES
 -- Functions of triggers: the owner, too, finds that they are called by triggers.
 INSERT INTO matrix (subject, statement, cells)
 SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM unnest(ARRAY[
+	'risk_model_judge',
 	'cache_invalidate', 'business_calendar_check', 'site_setting_check', 'ledger_guard', 'load_record', 'ledger_record', 'truncate_guard', 'model_guard',
 	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'template_judge', 'proposal_judge', 'site_requirement_check',
 	'waiver_judge', 'waiver_stamp', 'booking_follow', 'booking_guard', 'booking_item', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge', 'meeting_stamp', 'meeting_judge', 'duty_stamp', 'duty_judge', 'incident_stamp', 'incident_judge']) AS name;
@@ -541,6 +553,11 @@ SELECT changemgmt.add_team('dba', 'lead'), changemgmt.add_board('cab'), changemg
 SELECT changemgmt.add_board_member('cab', name, 'change_manager')
 FROM unnest('{lead,lead2}'::text[] || ARRAY(SELECT login FROM login WHERE duty <> 'owner')) AS name \g /dev/null
 SELECT changemgmt.add_ci('disk'), changemgmt.add_ci('db', version => '1'), changemgmt.add_ci('web', depends_on => '{db}') \g /dev/null
+CREATE TABLE public.regress_past AS
+	SELECT n % 7 AS x, n * 5 % 11 < n % 7 AS failed, timestamptz '2026-01-01 12:00+00' + n * interval '1 day' AS at
+	FROM generate_series(1, 200) AS n;
+GRANT SELECT ON public.regress_past TO PUBLIC;
+SELECT changemgmt.fit_risk_model('regress_past', '{x}', at => 'at') \g /dev/null
 -- there are many changes at a time
 SELECT changemgmt.set_ci('db', is_exclusive => false) \g /dev/null
 SELECT changemgmt.declare_blackout('old', starts_at => '2001-01-01', ends_at => '2001-01-02') \g /dev/null
