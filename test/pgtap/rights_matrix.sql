@@ -358,6 +358,8 @@ INSERT INTO written VALUES
 	('template_proposal', 'change_id, key, definition', '{bare}, ''ours'', ''{"base": "standard", "plan": {}}''', 'ok',
 		'key = ''theirs'' WHERE change_id = {draft}', 'ok', 'change_id = {draft}', 'ok'),
 	('duty', 'change_id, kind, title, due_at', '{draft}, ''other'', ''ours'', now()', 'MC003', 'title = ''theirs''', 'MC005', 'true', 'MC006'),
+	('risk_model', 'version, source, features, outcome, ridge, rounds, trained_rows, trained_failures, deviance, null_deviance, log_likelihood, coefficients, standard_errors, means, deviations, fitted_by',
+		'2, ''s'', ''{x}'', ''failed'', 0, 1, 20, 10, 1, 1, -1, ''{0,0}'', ''{1,1}'', ''{0}'', ''{1}'', ''ada''', 'ok', 'auc = 1', 'MC006', 'true', 'MC006'),
 	('board_cadence', 'board_id, recurrence', 'changemgmt.board_id(''steering''), ''DTSTART:20260106T020000Z DURATION:PT2H''', 'ok', 'location = ''bar''', 'ok', 'true', 'ok'),
 	('board_meeting', 'board_id, starts_at, ends_at', 'changemgmt.board_id(''cab''), now() + interval ''2 days'', now() + interval ''3 days''', 'ok',
 		'location = ''bar''', 'MC003', 'id = {empty_meeting}', 'ok'),
@@ -417,6 +419,8 @@ INSERT INTO seen VALUES
 	('approval_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('communication_plan', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_follow_up', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('risk_model_coefficient', '- ok ok ok ok ok ok ok', 'feature', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('risk_model_calibration', '- ok ok ok ok ok ok ok', 'changes', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_schedule', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_fact', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('incident_change', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
@@ -438,7 +442,8 @@ SELECT 'DROP', relation, format('DROP VIEW changemgmt.%I CASCADE', relation), '-
 
 -- Sequences
 CREATE TEMP TABLE counted (relation text);
-INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
+INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['risk_model',
+	'site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
 	'role_duty', 'configuration_item', 'ci_dependency', 'change_window', 'business_calendar', 'business_hours', 'holiday', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
 	'change_check', 'change_comment', 'change_link', 'change_communication', 'change_review', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'template_proposal', 'incident',
 	'incident_cause', 'incident_item', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'approval_policy', 'approval_level', 'duty']) AS name;

@@ -225,6 +225,15 @@ otto | MC008 | SELECT changemgmt.setting_value('colour')
 otto | | SELECT changemgmt.register_requirement('site_rule', 'public.site_rule(bigint)', '{start}')
 otto | MC008 | SELECT changemgmt.register_requirement('site_rule', 'pg_catalog.now()', '{start}')
 otto | | SELECT changemgmt.requirement_list()
+mona | | SELECT changemgmt.activate_risk_model((changemgmt.fit_risk_model('public.past', '{x}', at => 'at', against => 'x')).version)
+mona | | SELECT changemgmt.fit_risk_model('SELECT x, failed FROM public.past', '{x}', ridge => 1)
+mona | MC008 | SELECT changemgmt.fit_risk_model('SELECT x, 1 - 3 * x AS z, failed FROM public.past', '{x,z}')
+mona | MC008 | SELECT changemgmt.fit_risk_model('SELECT x, failed AS leak, failed FROM public.past', '{x,leak}')
+mona | MC008 | SELECT changemgmt.fit_risk_model('public.nothing', '{x}')
+mona | | SELECT changemgmt.risk_model_predict(NULL, '{"x": 3}'), (SELECT count(*) FROM changemgmt.risk_model_calibration)
+mona | MC002 | SELECT changemgmt.activate_risk_model(max(version)) FROM changemgmt.risk_model
+mona | MC008 | SELECT changemgmt.risk_model_predict(NULL, '{}')
+mona | | SELECT changemgmt.deactivate_risk_model()
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "nothing"}')
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "normal", "plan": {"colour": "red"}}')
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "normal", "requires": {"dance": []}}')
@@ -339,6 +348,11 @@ changemgmt.brier_accum('{0,0,0}', 0.25, i % 2 = 0)
 changemgmt.brier_accum_inv('{3,1,4611686018427387903}', 0.25, i % 2 = 0)
 changemgmt.brier_combine('{2,1,5}', '{1,0,7}')
 changemgmt.brier_final('{2,1,5}')
+changemgmt.risk_fit_summary_accum(NULL, true, i::float8, 2::float8)
+changemgmt.risk_fit_summary_combine('{1,1,0,0,0,1,0,1,1}', '{1,2,1,0,0,3,2,2,4}')
+changemgmt.risk_fit_round_accum(NULL, '{0,0,0,0,0,1,1}', true, i::float8, 2::float8)
+changemgmt.risk_fit_round_combine('{1,1,0,0,0,0,0,0,0}', '{1,1,1,2,3,4,5,6,7}')
+changemgmt.risk_fit_probability('{0,0,0,0,0,1,1}', i::float8, 2::float8)
 changemgmt.rate_accum(r, true)
 changemgmt.rate_accum_inv(r, false)
 changemgmt.rate_combine(r, s)
@@ -447,6 +461,9 @@ CREATE TABLE public.step (place int GENERATED ALWAYS AS IDENTITY, walk text, act
 INSERT INTO public.step (walk, actor, refusal, statement) VALUES
 @{[ statements() ]};
 
+CREATE TABLE public.past AS
+    SELECT n % 7 AS x, n * 5 % 11 < n % 7 AS failed, timestamptz '2026-01-01 12:00+00' + n * interval '1 day' AS at
+    FROM generate_series(1, 200) AS n;
 CREATE TABLE public.guarded (id int);
 CREATE TRIGGER guard BEFORE INSERT ON public.guarded FOR EACH ROW EXECUTE FUNCTION changemgmt.lifecycle_stamp();
 
