@@ -934,6 +934,8 @@ fit_risk_model(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
 		desc->natts != lengthof(values))
 		elog(ERROR, "fit_risk_model returns another row than its own");
+	/* before the passes, and not after them */
+	PreventCommandIfReadOnly("fit_risk_model()");
 	fit_read_arguments(fcinfo, &fit);
 	SPI_connect();
 	fit_read_source(&fit);

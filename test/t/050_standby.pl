@@ -73,6 +73,7 @@ EOSQL
 my %verbs = (
 	abort               => "{in_progress}, 'no'",
 	abstain             => "{awaiting_approval}, 'no'",
+	activate_risk_model => '1',
 	add_board           => "'here'",
 	add_board_member    => "'cab', 'vera'",
 	add_check           => "{draft}, 'check'",
@@ -117,6 +118,7 @@ my %verbs = (
 	create_business_calendar => "'here', 'UTC'",
 	create_change       => "'here'",
 	create_change_from  => q('{"title": "here"}'),
+	deactivate_risk_model => '',
 	declare_blackout    => "'feast', starts_at => '2001-01-01', ends_at => '2001-01-02'",
 	declare_emergency   => "'down', 'INC-here', 'exec', 'production_down', 'what', 'otto', ARRAY['db']",
 	defer               => "{awaiting_approval}, 'no'",
@@ -126,6 +128,7 @@ my %verbs = (
 	edit_template       => q({draft}, '{"title": "here"}'),
 	fail                => "{in_progress}, 'why', 'how'",
 	fail_task           => "(SELECT max(id) FROM changemgmt.change_task WHERE change_id = {in_progress}), 'no'",
+	fit_risk_model      => "'SELECT n % 7 AS x, n * 5 % 11 < n % 7 AS failed FROM generate_series(1, 200) AS n', ARRAY['x']",
 	hold                => "{draft}, 'no'",
 	import_holidays     => q('works', E'BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260601\nEND:VEVENT\nEND:VCALENDAR'),
 	hold_meeting        => "(SELECT max(id) FROM changemgmt.board_meeting), ARRAY['ann']",

@@ -55,6 +55,12 @@ SELECT changemgmt.publish_model('ours', '{"base": "normal", "notice_business_day
 DO $$BEGIN IF to_regclass('changemgmt.approval_policy') IS NOT NULL THEN PERFORM changemgmt.set_approval_policy('rare',
     '[{"rule": "seats", "board": "cab", "seats": ["change_manager", "member"]}, {"rule": "percent", "board": "cab", "percent": 60},
       {"rule": "one", "person": "ann"}]', 'ours', 'major', 'critical', 'test', 1, true, false); END IF; END$$;
+DO $$BEGIN IF to_regclass('changemgmt.risk_model') IS NOT NULL THEN
+    PERFORM changemgmt.fit_risk_model('SELECT n % 7 AS "siz""e", n * 5 % 11 < n % 7 AS failed, timestamptz ''2026-01-01 12:00+00'' + n * interval ''1 day'' AS at'
+        ' FROM generate_series(1, 200) AS n', '{"siz\"e"}', at => 'at', against => 'siz"e');
+    PERFORM changemgmt.activate_risk_model(1);
+    PERFORM changemgmt.fit_risk_model('SELECT n % 7 AS x, n * 5 % 11 < n % 7 AS failed FROM generate_series(1, 200) AS n', '{x}', ridge => 0.1);
+END IF; END$$;
 SELECT changemgmt.publish_model('retired', '{"base": "lean_normal"}');
 SELECT changemgmt.retire_model('retired');
 
@@ -379,7 +385,7 @@ my %reads = (
 	'risk_fit_round_accum(double precision[],double precision[],boolean,"any")' => "NULL, '{-1,2,3,1}', true, 4::float8",
 	'risk_fit_summary(boolean,"any")'                      => "c.outcome = 'failed', c.id::float8",
 	'risk_fit_summary_accum(double precision[],boolean,"any")' => "NULL, true, 4::float8",
-	'risk_model_predict(integer,jsonb)'                    => "NULL, '{}'",
+	'risk_model_predict(integer,jsonb)'                    => q(1, '{"siz\"e": 3}'),
 	'board_id(text)'                                       => "'cab'",
 	'business_calendar_id(text)'                           => '(SELECT max(name) FROM changemgmt.business_calendar)',
 	'business_days_between(timestamp with time zone,timestamp with time zone,text)' => "'2026-01-01 12:00+00', '2026-07-01 12:00+00', coalesce((SELECT max(name) FROM changemgmt.business_calendar), 'default')",
