@@ -24,8 +24,7 @@ CREATE TABLE changemgmt.duty (
 	cancel_reason text,
 	flagged_at timestamptz,
 	escalated_at timestamptz,
-	escalated_to_id bigint REFERENCES changemgmt.person,
-	CHECK (done_at IS NULL OR cancelled_at IS NULL)
+	escalated_to_id bigint REFERENCES changemgmt.person
 );
 COMMENT ON TABLE changemgmt.duty IS
 	'What is to be done for a change by when. A duty is open until it is done or cancelled; that it is overdue is computed from the clock (view overdue_duty).';
@@ -86,6 +85,37 @@ CREATE TRIGGER truncate_guard
 	BEFORE TRUNCATE ON changemgmt.duty
 	FOR EACH STATEMENT EXECUTE FUNCTION changemgmt.truncate_guard();
 
+-- Duties follow the steps of their change, its checks, reviews and messages. The
+-- name sorts after those of the judge and of bookings.
+
+CREATE FUNCTION changemgmt.duty_follow() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'duty_follow';
+COMMENT ON FUNCTION changemgmt.duty_follow() IS
+	'Trigger: gives a change the duties that its model names for a step, and ends those that the step makes idle.';
+CREATE TRIGGER duty
+	AFTER INSERT OR UPDATE ON changemgmt.change
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.duty_follow();
+CREATE FUNCTION changemgmt.duty_check() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'duty_check';
+COMMENT ON FUNCTION changemgmt.duty_check() IS
+	'Trigger: the result of a check does the validation that it is for; a tripped one asks for a decision.';
+CREATE TRIGGER duty
+	AFTER INSERT OR UPDATE ON changemgmt.change_check
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.duty_check();
+CREATE FUNCTION changemgmt.duty_part() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'duty_part';
+COMMENT ON FUNCTION changemgmt.duty_part() IS
+	'Trigger: a review that is written, and a message that is sent, do the duties that they are for.';
+CREATE TRIGGER duty
+	AFTER INSERT OR UPDATE ON changemgmt.change_review
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.duty_part();
+CREATE TRIGGER duty
+	AFTER INSERT OR UPDATE ON changemgmt.change_communication
+	FOR EACH ROW EXECUTE FUNCTION changemgmt.duty_part();
+
 -- What people call
 
 -- since 1.1
@@ -144,6 +174,105 @@ CREATE FUNCTION changemgmt.cancel_duty(
 	AS 'MODULE_PATHNAME', 'cancel_duty';
 COMMENT ON FUNCTION changemgmt.cancel_duty(bigint, text) IS
 	'Says why a duty need not be done; by a manager, and never what the model of an emergency or of a change recorded afterwards asks for. Errors: MC001 where it is not open, MC002 without a reason, MC003.';
+
+-- Views
+
+CREATE VIEW changemgmt.open_duty WITH (security_invoker = true) AS
+	SELECT d.id AS duty_id, d.change_id,
+		   changemgmt.change_number(d.change_id) AS number, c.title AS change_title,
+		   c.status, d.kind, d.title, p.login AS person, d.due_at,
+		   d.due_at < now() AS is_overdue,
+		   (extract(epoch FROM d.due_at - now()) / 3600)::double precision AS hours_left,
+		   d.repeat_minutes, d.created_at, d.flagged_at, d.escalated_at,
+		   e.login AS escalated_to
+	FROM changemgmt.duty AS d
+	JOIN changemgmt.change AS c ON c.id = d.change_id
+	LEFT JOIN changemgmt.person AS p ON p.id = d.person_id
+	LEFT JOIN changemgmt.person AS e ON e.id = d.escalated_to_id
+	WHERE d.done_at IS NULL AND d.cancelled_at IS NULL;
+COMMENT ON VIEW changemgmt.open_duty IS 'Duties that are neither done nor cancelled.';
+COMMENT ON COLUMN changemgmt.open_duty.duty_id IS 'Id of the duty, for complete_duty().';
+COMMENT ON COLUMN changemgmt.open_duty.change_id IS 'Id of the change that it is for.';
+COMMENT ON COLUMN changemgmt.open_duty.number IS 'Number of the change.';
+COMMENT ON COLUMN changemgmt.open_duty.change_title IS 'What the change is.';
+COMMENT ON COLUMN changemgmt.open_duty.status IS 'Status of the change.';
+COMMENT ON COLUMN changemgmt.open_duty.kind IS 'Kind of the duty, such as post_mortem.';
+COMMENT ON COLUMN changemgmt.open_duty.title IS 'What is to be done.';
+COMMENT ON COLUMN changemgmt.open_duty.person IS 'Login of who is to do it; null where nobody is named.';
+COMMENT ON COLUMN changemgmt.open_duty.due_at IS 'When it has to be done at the latest.';
+COMMENT ON COLUMN changemgmt.open_duty.is_overdue IS 'Whether that is past.';
+COMMENT ON COLUMN changemgmt.open_duty.hours_left IS 'Hours until then; less than 0 where it is past.';
+COMMENT ON COLUMN changemgmt.open_duty.repeat_minutes IS 'Minutes after which it is due again when it is done; null where it is due once.';
+COMMENT ON COLUMN changemgmt.open_duty.created_at IS 'Since when there is this duty.';
+COMMENT ON COLUMN changemgmt.open_duty.flagged_at IS 'When tick() saw that it is overdue.';
+COMMENT ON COLUMN changemgmt.open_duty.escalated_at IS 'When tick() told somebody else.';
+COMMENT ON COLUMN changemgmt.open_duty.escalated_to IS 'Login of whom.';
+
+CREATE VIEW changemgmt.overdue_duty WITH (security_invoker = true) AS
+	SELECT d.id AS duty_id, d.change_id,
+		   changemgmt.change_number(d.change_id) AS number, c.title AS change_title,
+		   c.status, d.kind, d.title, p.login AS person, d.due_at,
+		   (extract(epoch FROM now() - d.due_at) / 3600)::double precision AS hours_late,
+		   d.flagged_at, d.escalated_at, e.login AS escalated_to
+	FROM changemgmt.duty AS d
+	JOIN changemgmt.change AS c ON c.id = d.change_id
+	LEFT JOIN changemgmt.person AS p ON p.id = d.person_id
+	LEFT JOIN changemgmt.person AS e ON e.id = d.escalated_to_id
+	WHERE d.done_at IS NULL AND d.cancelled_at IS NULL AND d.due_at < now();
+COMMENT ON VIEW changemgmt.overdue_duty IS 'Open duties whose time is past: by the clock, without any job running.';
+COMMENT ON COLUMN changemgmt.overdue_duty.duty_id IS 'Id of the duty, for complete_duty().';
+COMMENT ON COLUMN changemgmt.overdue_duty.change_id IS 'Id of the change that it is for.';
+COMMENT ON COLUMN changemgmt.overdue_duty.number IS 'Number of the change.';
+COMMENT ON COLUMN changemgmt.overdue_duty.change_title IS 'What the change is.';
+COMMENT ON COLUMN changemgmt.overdue_duty.status IS 'Status of the change.';
+COMMENT ON COLUMN changemgmt.overdue_duty.kind IS 'Kind of the duty, such as post_mortem.';
+COMMENT ON COLUMN changemgmt.overdue_duty.title IS 'What is to be done.';
+COMMENT ON COLUMN changemgmt.overdue_duty.person IS 'Login of who is to do it; null where nobody is named.';
+COMMENT ON COLUMN changemgmt.overdue_duty.due_at IS 'When it had to be done.';
+COMMENT ON COLUMN changemgmt.overdue_duty.hours_late IS 'Hours since then.';
+COMMENT ON COLUMN changemgmt.overdue_duty.flagged_at IS 'When tick() saw that it is overdue.';
+COMMENT ON COLUMN changemgmt.overdue_duty.escalated_at IS 'When tick() told somebody else.';
+COMMENT ON COLUMN changemgmt.overdue_duty.escalated_to IS 'Login of whom.';
+
+CREATE VIEW changemgmt.unauthorized_change WITH (security_invoker = true) AS
+	SELECT c.id AS change_id, changemgmt.change_number(c.id) AS number, c.title,
+		   c.status, c.outcome, c.found_by, c.actual_start AS began_at,
+		   c.actual_end AS ended_at, c.created_at AS recorded_at,
+		   (extract(epoch FROM c.created_at - c.actual_end) / 3600)::double precision AS recorded_after_hours,
+		   o.login AS owner, i.login AS implementer, r.reviewed_by, r.reviewed_at,
+		   coalesce(r.open_duties, 0) AS open_duties,
+		   coalesce(r.overdue_duties, 0) AS overdue_duties
+	FROM changemgmt.change AS c
+	LEFT JOIN changemgmt.person AS o ON o.id = c.owner_id
+	LEFT JOIN changemgmt.person AS i ON i.id = c.implementer_id
+	LEFT JOIN LATERAL (
+		SELECT max(p.login) FILTER (WHERE d.kind = 'independent_review') AS reviewed_by,
+			   max(d.done_at) FILTER (WHERE d.kind = 'independent_review') AS reviewed_at,
+			   count(*) FILTER (WHERE d.done_at IS NULL) AS open_duties,
+			   count(*) FILTER (WHERE d.done_at IS NULL AND d.due_at < now()) AS overdue_duties
+		FROM changemgmt.duty AS d
+		LEFT JOIN changemgmt.person AS p ON p.id = d.done_by_id
+		WHERE d.change_id = c.id AND d.cancelled_at IS NULL
+	) AS r ON true
+	WHERE c.type = 'latent';
+COMMENT ON VIEW changemgmt.unauthorized_change IS
+	'Changes that were made without one and recorded afterwards, with what is still owed for them.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.change_id IS 'Id of the change.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.number IS 'Number of the change.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.title IS 'What was changed.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.status IS 'Status of its record.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.outcome IS 'How it turned out.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.found_by IS 'How it was found.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.began_at IS 'When it was begun.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.ended_at IS 'When it was over.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.recorded_at IS 'When it was recorded.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.recorded_after_hours IS 'Hours from its end to its record.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.owner IS 'Login of its owner.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.implementer IS 'Login of who did it, where that is known.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.reviewed_by IS 'Login of who reviewed it; null as long as nobody has.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.reviewed_at IS 'When.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.open_duties IS 'Duties that are still to be done for it.';
+COMMENT ON COLUMN changemgmt.unauthorized_change.overdue_duties IS 'How many of them are overdue.';
 
 -- Who sees what
 

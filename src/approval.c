@@ -25,6 +25,7 @@
 #include "change_history.h"
 #include "change_part.h"
 #include "compat.h"
+#include "duty.h"
 #include "errors.h"
 #include "person.h"
 #include "spi.h"
@@ -680,9 +681,19 @@ abstain(PG_FUNCTION_ARGS)
 	return vote(fcinfo, "abstained");
 }
 
+/* Whoever votes in a person's place may also confirm in it. */
+static bool
+stands_in(int64 from, int64 to)
+{
+	List	   *made_by;
+
+	return delegation_find(NULL, from, to, &made_by);
+}
+
 void
 approval_init(void)
 {
+	duty_register_delegate(stands_in);
 	approval_segregation_init();
 	approval_policy_init();
 	approval_tally_init();

@@ -15,6 +15,7 @@
 #include "change_history.h"
 #include "compat.h"
 #include "doctor.h"
+#include "duty.h"
 #include "incident.h"
 #include "ledger.h"
 #include "lifecycle.h"
@@ -39,6 +40,7 @@ _PG_init(void)
 		model_init,
 		change_history_init,
 		lifecycle_init,
+		duty_init,
 		schedule_init,
 		approval_init,
 		incident_init,

@@ -287,7 +287,7 @@ complete_duty(PG_FUNCTION_ARGS)
 	SPI_connect();
 	duty_open(&duty, fcinfo);
 	if (!(duty.is_done && duty.done_by_id == actor &&
-		  text_same(result, duty.result) &&
+		  (result == NULL || text_same(result, duty.result)) &&
 		  (PG_ARGISNULL(2) || PG_GETARG_TIMESTAMPTZ(2) == duty.done_at)))
 	{
 		arguments[0] = Int64GetDatum(duty.id);

@@ -68,6 +68,11 @@ typedef bool (*DutyDelegate) (int64 from, int64 to);
 extern void duty_register_delegate(DutyDelegate delegate);
 extern bool duty_delegate(int64 from, int64 to);
 
+/* Whether a validation has its result, at or after its time. */
+extern bool duty_validation_is_recorded(const ChangeRow *row, DutyKind kind);
+
+extern void duty_init(void);
+
 extern Datum hidden_duties(PG_FUNCTION_ARGS);
 
 #endif							/* CHANGEMGMT_DUTY_H */

@@ -83,12 +83,15 @@ time_of(HeapTuple tuple, TupleDesc desc, const char *column)
 	return DatumGetTimestampTz(part_value(tuple, desc, column, &isnull));
 }
 
-/* "duty 7 (post_mortem of CHG0000042)" */
+/* "duty 7 (post_mortem of CHG0000042)"; a new one has no number to be named by */
 static char *
 duty_words(const DutyEdit *edit)
 {
 	HeapTuple	row = edit->new ? edit->new : edit->old;
 
+	if (edit->old == NULL)
+		return psprintf("a duty %s of %s", duty_kind_code(edit->kind),
+						change_number_text(part_change_id(row, edit->desc)));
 	return psprintf("duty " INT64_FORMAT " (%s of %s)",
 					part_id(row, edit->desc, "id"), duty_kind_code(edit->kind),
 					change_number_text(part_change_id(row, edit->desc)));
@@ -200,9 +203,8 @@ post_mortem_lacks(int64 change_id)
 	return buf.len > 0 ? buf.data : NULL;
 }
 
-/* Whether a validation has its result, at or after its time. */
-static bool
-validation_is_recorded(const ChangeRow *row, DutyKind kind)
+bool
+duty_validation_is_recorded(const ChangeRow *row, DutyKind kind)
 {
 	static KeptPlan find = {
 		"SELECT FROM changemgmt.change_check"
@@ -214,7 +216,8 @@ validation_is_recorded(const ChangeRow *row, DutyKind kind)
 	Datum		arguments[3];
 	int			days = kind == KIND_VALIDATION_24_HOURS ? 1 : 7;
 
-	if (change_is_null(row, deployed_at))
+	if (change_is_null(row, deployed_at) ||
+		change_time(row, deployed_at) + days * USECS_PER_DAY > GetCurrentTimestamp())
 		return false;
 	arguments[0] = row->value[CH_id];
 	arguments[1] = CStringGetTextDatum(days == 1 ? "24_hours" : "7_days");
@@ -297,7 +300,7 @@ judge_content(const DutyEdit *edit, int64 by, bool own)
 			break;
 		case KIND_VALIDATION_24_HOURS:
 		case KIND_VALIDATION_7_DAYS:
-			if (!own && !validation_is_recorded(&edit->change, edit->kind))
+			if (!own && !duty_validation_is_recorded(&edit->change, edit->kind))
 				refuse(edit, ERRCODE_MC_REQUIREMENTS_UNMET, "is done by the result of a check of its stage, at its time",
 					   "changemgmt.record_check(check_id, passed, observed).");
 			break;
@@ -389,7 +392,7 @@ static bool
 is_owed(const DutyEdit *edit)
 {
 	return edit->model->documented_after &&
-		edit->kind != KIND_STEERING_REPORT && edit->kind != KIND_OTHER;
+		model_duty(edit->model, edit->kind) != NULL;
 }
 
 static void
@@ -458,6 +461,9 @@ judge_update(const DutyEdit *edit)
 	if ((!done && (!is_null(new, desc, "done_by_id") || !is_null(new, desc, "result"))) ||
 		(!cancelled && !is_null(new, desc, "cancel_reason")))
 		refuse(edit, ERRCODE_MC_SEALED_CONTENT, "is not done: who did it and what came of it are written when it is",
+			   "changemgmt.complete_duty(duty_id, result).");
+	if (done && cancelled)
+		refuse(edit, ERRCODE_MC_INVALID_INPUT, "is either done or cancelled",
 			   "changemgmt.complete_duty(duty_id, result).");
 	if (!part_same(old, new, desc, person) &&
 		!has_charge(edit, actor_person_required(), false))

@@ -324,9 +324,17 @@ lifecycle_open(ChangeRow *row, FunctionCallInfo fcinfo,
 				 errhint("Read the change again, and decide on what it is now.")));
 }
 
-/* What is due next, in words; NULL where nothing is. */
+static DueNext registered_due = NULL;
+
+void
+lifecycle_register_due(DueNext due)
+{
+	registered_due = due;
+}
+
+/* What the status waits for, in words; NULL where it waits for nothing. */
 static char *
-due_text(const ChangeModel *model, const ChangeRow *row)
+status_due(const ChangeModel *model, const ChangeRow *row, bool owes)
 {
 	Outcome		outcome = change_outcome(row);
 
@@ -347,6 +355,8 @@ due_text(const ChangeModel *model, const ChangeRow *row)
 			if (outcome == OUTCOME_FAILED)
 				return pstrdup(change_is_null(row, stability_confirmed_at) ?
 							   "confirmation of stability" : "close");
+			if (owes)
+				return NULL;
 			if (!change_is_null(row, deployed_at) && model->validations)
 				return psprintf("validation until %s",
 								timestamptz_to_str(change_time(row, deployed_at) +
@@ -370,6 +380,17 @@ lifecycle_pass_again(const ChangeModel *model, const ChangeRow *row)
 		 outcome == OUTCOME_SUCCESSFUL_WITH_ISSUES) &&
 		model->issues_despite_failed_check &&
 		checks_went_wrong(change_id_of(row));
+}
+
+/* What is due next, in words; NULL where nothing is. */
+static char *
+due_text(const ChangeModel *model, const ChangeRow *row)
+{
+	char	   *duty = registered_due ? registered_due(row) : NULL;
+	char	   *status = status_due(model, row, duty != NULL);
+
+	return duty && status ? psprintf("%s, %s", status, duty) :
+		duty ? duty : status;
 }
 
 uint32

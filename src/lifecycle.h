@@ -110,6 +110,11 @@ extern bool lifecycle_plan_touched(const ChangeModel *model,
 typedef char *(*OverrideReason) (const ChangeRow *row, const ChangeModel *model,
 								 TimestampTz from, TimestampTz to);
 extern void lifecycle_register_override(OverrideReason reason);
+/*
+ * What is due next of a change, in words; NULL: nothing.  Needs an SPI connection.
+ */
+typedef char *(*DueNext) (const ChangeRow *row);
+extern void lifecycle_register_due(DueNext due);
 /* The ledger row of a step, sealed. */
 extern void lifecycle_entry(LedgerEntry *entry, Verb verb,
 							const ChangeRow *old, const ChangeRow *new);

@@ -72,7 +72,10 @@ plan_lacks(const ChangeRow *row)
 	if (change_is_blank(row, CH_verification_plan) &&
 		!DatumGetBool(spi_first_value(3, &isnull)))
 		text_list_add(&buf, "verification");
-	if (change_is_null(row, planned_start) || change_is_null(row, planned_end))
+	/* what is written afterwards has its real time */
+	if ((change_is_null(row, planned_start) || change_is_null(row, planned_end)) &&
+		!(lifecycle_model(row)->documented_after &&
+		  !change_is_null(row, actual_start)))
 		text_list_add(&buf, "planned time");
 	SPI_freetuptable(SPI_tuptable);
 	return buf.len > 0 ? buf.data : NULL;

@@ -560,6 +560,8 @@ definition_key(ChangeModel *model, const char *key, const JsonbValue *value)
 												   model->key), value);
 	else if (strcmp(key, "proven_in") == 0)
 		definition_proven_in(model, value);
+	else if (strcmp(key, "duties") == 0)
+		definition_duties(model, value);
 	else if (strcmp(key, "waivable") == 0)
 		model->waivable = definition_strings(model, key, value);
 	else if (strcmp(key, "requires") == 0)
@@ -586,6 +588,7 @@ static void
 definition_read(ChangeModel *model, Jsonb *definition)
 {
 	definition_object(model, "definition", &definition->root, definition_key);
+	definition_duties_done(model);
 	if (model->levels == NIL && !model->pre_approved &&
 		model->first_status == STATUS_DRAFT)
 		definition_error(model->key,

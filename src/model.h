@@ -105,6 +105,20 @@ typedef struct ChecklistEntry
 	int			position;		/* -1: at the end of its phase */
 } ChecklistEntry;
 
+/* What a change of a model owes from a step on. */
+typedef struct ModelDuty
+{
+	DutyKind	kind;
+	const char *on;				/* a verb, or "end" of the work */
+	uint32		verbs;			/* VERB_BITs of the same */
+	int			minutes;		/* until it is due */
+	const char *from;			/* counted from this column, or "now" */
+	int			repeat_minutes; /* 0: once */
+	bool		is_validation;	/* follows from the key "validations" */
+	bool		has_kind;		/* these two while it is read */
+	bool		has_time;
+} ModelDuty;
+
 #define STAGE_24_HOURS 0x1
 #define STAGE_7_DAYS 0x2
 
@@ -131,6 +145,8 @@ typedef struct ChangeModel
 	List	   *levels;			/* ApprovalLevels in order; NIL: no approval */
 	uint32		separate[DUTY_COUNT];	/* bit of the other duty */
 	uint32		validations;	/* STAGE_ bits */
+	List	   *duties;			/* ModelDuty */
+	uint32		duty_verbs;		/* VERB_BITs that any of them begins on */
 	List	   *requires[VERB_COUNT];	/* names of requirements */
 	List	   *waivable;
 	List	   *checklist;		/* ChecklistEntries in order */
@@ -188,6 +204,11 @@ extern const ChecklistEntry *checklist_find(const List *entries,
 											const char *key);
 /* The same as an array of objects with all that they say. */
 extern Jsonb *checklist_jsonb(const List *entries);
+/* The key "duties" of a definition, and what follows when all keys are read. */
+extern void definition_duties(ChangeModel *model, const JsonbValue *value);
+extern void definition_duties_done(ChangeModel *model);
+/* What a model says of a kind of duty; NULL: nothing. */
+extern const ModelDuty *model_duty(const ChangeModel *model, DutyKind kind);
 /* Whether a value is an integer in these bounds. */
 extern bool definition_value_integer(const JsonbValue *value, int low,
 									 int high, int *number);

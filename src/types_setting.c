@@ -51,6 +51,7 @@ static const char *check_share(const char *value);
 static const char *check_count(const char *value);
 static const char *check_conflict_severity(const char *value);
 static const char *check_conflict_depth(const char *value);
+static const char *check_switch(const char *value);
 
 /* Append only: a dump of a site's settings must load into any later version. */
 static const Setting settings[] = {
@@ -103,6 +104,11 @@ static const Setting settings[] = {
 		"escalate_after_hours", "4",
 		"How many hours a duty is overdue before tick() escalates it.",
 		check_count
+	},
+	{
+		"overdue_duty_blocks", "off",
+		"Whether the owner of a change that is no emergency must not be late with any duty: on or off.",
+		check_switch
 	},
 };
 
@@ -226,6 +232,14 @@ check_conflict_depth(const char *value)
 		(value[0] != '0' || length == 1) && atoi(value) <= 10)
 		return NULL;
 	return "It takes a whole number from 0 to 10.";
+}
+
+static const char *
+check_switch(const char *value)
+{
+	if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0)
+		return NULL;
+	return "It takes on or off.";
 }
 
 /* Position of a key in settings[]; -1 where unknown. */

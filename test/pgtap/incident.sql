@@ -1,7 +1,7 @@
 -- Emergencies, changes that nobody had recorded, confirmed causes.
 
 BEGIN;
-SELECT plan(68);
+SELECT plan(69);
 
 CREATE FUNCTION pg_temp.refusal(sql text) RETURNS text
 	LANGUAGE plpgsql AS
@@ -134,6 +134,11 @@ FROM (VALUES
 ) AS v (sql, expected);
 SELECT is(array_length(string_to_array(split_part(pg_temp.refusal($$SELECT changemgmt.record_unauthorized('x', NULL, NULL, NULL)$$), ' | ', 3), E'\n'), 1),
 	2, 'what is missing is named at once');
+SELECT is(substr(pg_temp.refusal(format($$SELECT changemgmt.close(%s, 'reviewed')$$, :l1)), 1, 5), 'MC002', 'it is not closed before it is written down and reviewed');
+SELECT changemgmt.edit_change(:l1, '{"justification": "j", "user_impact": "u", "risk_level": "low", "rollback_trigger": "t", "rollback_plan": "p", "rollback_minutes": 1, "verification_plan": "v"}') \g /dev/null
+SELECT set_config('changemgmt.actor', 'cto', true) \g /dev/null
+SELECT changemgmt.complete_duty(id, 'seen') FROM changemgmt.duty WHERE change_id = :l1 AND kind IN ('full_record', 'independent_review') \g /dev/null
+SELECT set_config('changemgmt.actor', 'ada', true) \g /dev/null
 SELECT is((SELECT status FROM changemgmt.close(:l1, 'reviewed')), 'closed', 'after the review it is closed');
 
 -- confirmed causes

@@ -478,7 +478,7 @@ FROM (VALUES
 		SELECT changemgmt.submit(%1$s)$$, pg_temp.id('lean_normal planned'), o.editor)) AS r;
 INSERT INTO tested VALUES ('writers_known');
 -- in template.sql, and change_communication.sql
-INSERT INTO tested VALUES ('template_record'), ('stakeholders_told'), ('end_announced');
+INSERT INTO tested VALUES ('template_record'), ('stakeholders_told'), ('end_announced'), ('duties_done'), ('duties_kept');
 -- in change_check.sql
 INSERT INTO tested VALUES ('rollback_trigger_clear');
 -- in template.sql, and in change_task.sql

@@ -337,9 +337,29 @@ SELECT is(pg_temp.refusal('owner', $$SELECT declare_emergency('Late', 'INC2', 'm
 	'E1: recorded within 24 hours');
 SELECT is(pg_temp.does('owner', format('complete(%s)', :er)), 'verifying', 'K3: done');
 SELECT pg_temp.does('owner', format($$pass(%s, 'It answers.')$$, :er)) \g /dev/null
-SELECT is(pg_temp.refusal('owner', format('SELECT close(%s)', :er)),
-	'MC002 | validations_done: no validation 24 hours after deployment, no validation 7 days after deployment',
+SELECT alike(pg_temp.refusal('owner', format('SELECT close(%s)', :er)),
+	E'MC002 | validations_done: no validation 24 hours after deployment, no validation 7 days after deployment\n%',
 	'X6: validated after 24 hours and after 7 days');
+SELECT results_eq(format($$SELECT kind, d.due_at - c.deployed_at FROM duty AS d JOIN change AS c ON c.id = d.change_id
+	WHERE c.id = %s AND kind LIKE 'validation%%' ORDER BY kind$$, :er),
+	$$VALUES ('validation_24_hours', interval '24 hours'), ('validation_7_days', '168 hours')$$, 'X6: which is due at a time');
+SELECT set_eq(format($$SELECT kind, round(extract(epoch FROM d.due_at - c.actual_start) / 3600, 1) FROM duty AS d JOIN change AS c ON c.id = d.change_id
+	WHERE c.id = %s AND kind IN ('full_record', 'authoriser_confirmation', 'independent_review', 'post_mortem', 'status_page', 'progress_update')$$, :er),
+	$$VALUES ('full_record', 24.0), ('authoriser_confirmation', 24.0), ('independent_review', 24.0), ('post_mortem', 48.0), ('status_page', 0.0), ('progress_update', 0.5)$$,
+	'E1, E2: record, confirmation and review within 24 hours, post-mortem within 48; status page at once, progress every 30 minutes');
+SELECT results_eq(format($$SELECT kind, due_at - actual_end FROM duty AS d JOIN change AS c ON c.id = d.change_id
+	WHERE c.id = %s AND kind IN ('root_cause', 'resolution_summary') ORDER BY kind$$, :er),
+	$$VALUES ('resolution_summary', interval '24 hours'), ('root_cause', '24 hours')$$, 'E2: after the fix root cause and resolution in short');
+SELECT is((SELECT cancel_reason FROM duty WHERE change_id = :er AND kind = 'progress_update'), 'fixed', 'E2: until it is fixed');
+SELECT set_eq(format('SELECT kind FROM overdue_duty WHERE change_id = %s', :er), ARRAY['status_page'], 'E2: who told nobody is late');
+SELECT alike(pg_temp.refusal('owner', format($$SELECT complete_duty(id, 'done') FROM duty WHERE change_id = %s AND kind = 'post_mortem'$$, :er)),
+	'MC002 | %causes, lessons, actions', 'E1: a post-mortem has lessons');
+SELECT alike(pg_temp.refusal('owner', format($$SELECT complete_duty(id) FROM duty WHERE change_id = %s AND kind = 'full_record'$$, :er)),
+	'MC002 | %lacks justification, affected items, user impact, risk, %', 'E1: with full details');
+SELECT alike(pg_temp.refusal('owner', format($$SELECT complete_duty(id) FROM duty WHERE change_id = %s AND kind = 'authoriser_confirmation'$$, :er)),
+	'MC003 | %is for manager%', 'K3: authorised by word, confirmed in writing');
+SELECT is(pg_temp.refusal('manager', format($$SELECT complete_duty(id) FROM duty WHERE change_id = %s AND kind = 'authoriser_confirmation'$$, :er)), '',
+	'K3: by who authorised it');
 SELECT is(pg_temp.does('manager', $$record_unauthorized('Firewall', 'Nightly comparison', now() - interval '5 days',
 	now() - interval '5 days', owner => 'owner')$$), 'implemented', 'M5: an unauthorized change is recorded');
 

@@ -177,10 +177,34 @@ BEGIN
 
 	SELECT id INTO c FROM changemgmt.declare_emergency('e', 'INC1', 'cyd',
 		'production_down', items => '{db}');
+	PERFORM changemgmt.post_update(c, 'down', channel => 'status_page');
 	PERFORM changemgmt.complete(c);
+	PERFORM changemgmt.resume_work(c, 'not yet');
+	PERFORM changemgmt.complete(c);
+	PERFORM changemgmt.pass(c, 'seen', 'slow');
 	PERFORM changemgmt.fail(c, 'left', 'to be mended');
 	PERFORM changemgmt.confirm_stability(c);
+	PERFORM changemgmt.why_not(c, 'close');
+	-- and what it owes
+	PERFORM changemgmt.edit_change(c, '{"owner": "ann", "description": "d", "justification": "j", "user_impact": "u", "risk_level": "low",
+		"rollback_trigger": "t", "rollback_plan": "p", "rollback_minutes": 1, "verification_plan": "v"}');
+	PERFORM changemgmt.review_change(c, 'post_mortem', causes => 'c', lessons => 'l', actions => 'a');
+	PERFORM changemgmt.complete_duty(duty_id, 'said') FROM changemgmt.open_duty
+	WHERE kind OPERATOR(pg_catalog.=) ANY (ARRAY['root_cause', 'resolution_summary', 'full_record']);
+	PERFORM set_config('changemgmt.actor', 'cyd', true);
+	PERFORM changemgmt.complete_duty(duty_id) FROM changemgmt.open_duty
+	WHERE kind OPERATOR(pg_catalog.=) 'authoriser_confirmation';
+	PERFORM changemgmt.review_change(c, 'independent', went_well => 'all');
+	PERFORM set_config('changemgmt.actor', 'ann', true);
 	PERFORM changemgmt.close(c);
+	SELECT id INTO part FROM changemgmt.assign_duty(c, 'steering_report', 'report', 'ann', pg_catalog.timestamptz '2020-01-01', 60);
+	PERFORM changemgmt.reassign_duty(part, 'dan');
+	PERFORM changemgmt.set_setting('overdue_duty_blocks', 'on');
+	PERFORM changemgmt.why_not(id, 'submit') FROM changemgmt.create_change('late', owner => 'dan');
+	PERFORM changemgmt.hidden_duties();
+	PERFORM FROM changemgmt.overdue_duty;
+	PERFORM FROM changemgmt.emergency_compliance;
+	PERFORM FROM changemgmt.unauthorized_change;
 	PERFORM changemgmt.add_incident_item('INC2', 'web');
 	PERFORM changemgmt.suspect_changes('INC2');
 	PERFORM changemgmt.suspect_changes(changemgmt.incident_id('INC2')::text);

@@ -245,6 +245,18 @@ is($s->sql('SELECT * FROM changemgmt.verify_ledger()', db => 'walked'), '', 'aft
 my $booked = "c.status IN ('awaiting_approval', 'approved', 'scheduled', 'in_progress', 'verifying')"
   . " AND (c.scheduled_at IS NOT NULL OR c.status IN ('in_progress', 'verifying'))";
 is($s->sql("SELECT count(*) > 20 FROM changemgmt.booking", db => 'walked'), 't', 'after the upgrade: there are bookings');
+
+# What a change did before, it owes nothing for; what it does now, it does.
+is($s->sql('SELECT count(*) FROM changemgmt.duty', db => 'walked'), '0', 'after the upgrade: nothing is owed for what was before');
+is($s->sql(<<'EOSQL', db => 'walked'), 't|resolution_summary,root_cause', 'an emergency that was in progress owes what its end asks for');
+BEGIN;
+SELECT min(id) AS fire FROM changemgmt.change WHERE model = 'emergency' AND status = 'in_progress' \gset
+SELECT public.act('ivan') \g /dev/null
+SELECT changemgmt.complete(:fire) \g /dev/null
+SELECT bool_and(d.due_at = c.actual_end + interval '24 hours'), string_agg(d.kind, ',' ORDER BY d.kind)
+FROM changemgmt.duty AS d JOIN changemgmt.change AS c ON c.id = d.change_id WHERE c.id = :fire;
+ROLLBACK;
+EOSQL
 is($s->sql("SELECT count(*) FROM changemgmt.change AS c JOIN changemgmt.change_item AS i ON i.change_id = c.id"
 			. " FULL JOIN changemgmt.booking AS b ON (b.change_id, b.ci_id) = (i.change_id, i.ci_id)"
 			. " WHERE ($booked) IS DISTINCT FROM (b.change_id IS NOT NULL)", db => 'walked'), '0',

@@ -145,8 +145,30 @@ BEGIN
         PERFORM changemgmt.confirm_stability(change_id);
     WHEN 'close' THEN
         PERFORM public.act('otto');
+        PERFORM public.owed(change_id);
         PERFORM changemgmt.close(change_id);
     END CASE;
+END $$;
+
+-- What an emergency owes, and what a change that was found does; 1.0 has none of it.
+CREATE FUNCTION public.owed(of_change bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    what record;
+BEGIN
+    IF to_regclass('changemgmt.duty') IS NULL THEN RETURN; END IF;
+    IF NOT EXISTS (SELECT FROM changemgmt.duty AS d WHERE d.change_id = of_change AND d.kind = 'full_record') THEN RETURN; END IF;
+    PERFORM changemgmt.edit_change(of_change, '{"justification": "why", "user_impact": "none", "risk_level": "high",
+        "rollback_trigger": "errors", "rollback_plan": "back", "rollback_minutes": 5, "verification_plan": "look"}');
+    IF EXISTS (SELECT FROM changemgmt.duty AS d WHERE d.change_id = of_change AND d.kind = 'post_mortem') THEN
+        PERFORM changemgmt.review_change(of_change, 'post_mortem', causes => 'a leak', lessons => 'look', actions => 'a patch');
+    END IF;
+    FOR what IN SELECT d.id, d.kind FROM changemgmt.duty AS d
+        WHERE d.change_id = of_change AND d.done_at IS NULL AND d.cancelled_at IS NULL ORDER BY d.id
+    LOOP
+        PERFORM public.act(CASE what.kind WHEN 'authoriser_confirmation' THEN 'exec' WHEN 'independent_review' THEN 'cleo' ELSE 'otto' END);
+        PERFORM changemgmt.complete_duty(what.id, 'It''s done.');
+    END LOOP;
+    PERFORM public.act('otto');
 END $$;
 
 CREATE FUNCTION public.walk(model text, steps text) RETURNS text LANGUAGE plpgsql AS $$
@@ -516,12 +538,15 @@ sub reads
 	my (%answers, $name);
 	$role ||= 'postgres';
 	my $text = "SET ROLE $role;\n";
+	# columns that say how long ago
+	my $by_now = join ',', qw(age_hours hours_left hours_late updates_missed is_kept),
+	  map { "${_}_late_minutes" } qw(status_page full_record authoriser_confirmation root_cause resolution_summary independent_review post_mortem);
 	my @views = split /\n/, $server->sql(<<"EOSQL", db => $db);
 SELECT c.oid::regclass FROM pg_class AS c
 WHERE c.relnamespace = 'changemgmt'::regnamespace AND c.relkind = 'v' AND has_table_privilege('$role', c.oid, 'SELECT')
 ORDER BY 1
 EOSQL
-	$text .= "\\echo === $_\nSELECT to_jsonb(v) - 'age_hours' FROM $_ AS v;\n" for @views;
+	$text .= "\\echo === $_\nSELECT to_jsonb(v) - '{$by_now}'::text[] FROM $_ AS v;\n" for @views;
 	for my $function (functions($server, $db, 'viewer', ''))
 	{
 		my $name = $function =~ s/^changemgmt\.//r;
