@@ -383,7 +383,7 @@ CREATE INDEX change_task_unfinished_idx ON changemgmt.change_task (change_id)
 	WHERE status <> 'done' AND status <> 'skipped';
 -- since 1.1
 CREATE UNIQUE INDEX change_task_checklist_key_idx
-	ON changemgmt.change_task (change_id, checklist_key)
+	ON changemgmt.change_task (change_id, checklist_key COLLATE "C")
 	WHERE checklist_key IS NOT NULL;
 CREATE TRIGGER zzz_stamp
 	BEFORE INSERT OR UPDATE OR DELETE ON changemgmt.change_task
@@ -787,23 +787,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION changemgmt.set_dependencies(bigint, bigint[]) IS
 	'Says which tasks of the same change are done or skipped before a task; none: an empty array. Null for an unknown task. Errors: MC005, MC008.';
-
-CREATE FUNCTION changemgmt.review_object(task_id bigint) RETURNS boolean
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE
-	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT FROM changemgmt.change AS c
-	WHERE c.id = (SELECT t.change_id FROM changemgmt.change_task AS t
-				  WHERE t.id = review_object.task_id)
-	FOR NO KEY UPDATE;
-	UPDATE changemgmt.change_task SET reviewed_at = statement_timestamp()
-	WHERE id = review_object.task_id;
-	SELECT reviewed_at IS NOT NULL FROM changemgmt.change_task
-	WHERE id = review_object.task_id
-	  AND change_id NOT IN (SELECT unnest(changemgmt.hidden_changes()));
-END;
-COMMENT ON FUNCTION changemgmt.review_object(bigint) IS
-	'Records that who acts reviewed a line of the deployment manifest as it stands; editing the line voids it. Null for an unknown task. Errors: MC001, MC003, MC008.';
 
 CREATE FUNCTION changemgmt.complete_task(task_id bigint) RETURNS boolean
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE

@@ -476,6 +476,14 @@ CREATE FUNCTION changemgmt.create_change_from(document jsonb)
 COMMENT ON FUNCTION changemgmt.create_change_from(jsonb) IS
 	'Creates a change from a document: columns of change, people and teams by name, items, risks, tasks and checks as arrays, template. The same source and source_key with the same content give the same change, with other content MC009. Errors: MC008 for what does not fit.';
 
+CREATE FUNCTION changemgmt.review_object(
+	task_id bigint, expected_revision bigint DEFAULT NULL)
+	RETURNS boolean
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'review_object';
+COMMENT ON FUNCTION changemgmt.review_object(bigint, bigint) IS
+	'Records that who acts reviewed a line of the deployment manifest as it stands; editing the line voids it. Null for an unknown task. Errors: MC001, MC003, MC008, MC010 where the change is no longer at the revision that was read.';
+
 CREATE FUNCTION changemgmt.add_checklist(change_id bigint)
 	RETURNS integer
 	LANGUAGE C VOLATILE PARALLEL UNSAFE

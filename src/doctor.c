@@ -416,6 +416,7 @@ static const ShippedFunction functions[] = {
 	{"resolve_incident", NULL, "volatile"},
 	{"resume", NULL, "volatile"},
 	{"resume_work", NULL, "volatile"},
+	{"review_object", NULL, "volatile"},
 	{"revise", NULL, "volatile"},
 	{"revoke_delegation", NULL, "volatile strict"},
 	{"revoke_role", NULL, "volatile"},

@@ -311,6 +311,13 @@ lifecycle_open(ChangeRow *row, FunctionCallInfo fcinfo,
 				 errmsg("the change is null"),
 				 errhint("Verbs take the id of a change; changemgmt.change_id(number) gives it.")));
 	change_find(row, PG_GETARG_INT64(0), true);
+	lifecycle_expect(row, fcinfo, expected_revision_argument);
+}
+
+void
+lifecycle_expect(const ChangeRow *row, FunctionCallInfo fcinfo,
+				 int expected_revision_argument)
+{
 	if (expected_revision_argument < PG_NARGS() &&
 		!PG_ARGISNULL(expected_revision_argument) &&
 		PG_GETARG_INT64(expected_revision_argument) !=

@@ -152,6 +152,10 @@ extern Datum lifecycle_state(const ChangeRow *row);
 extern void lifecycle_open(ChangeRow *row, FunctionCallInfo fcinfo,
 						   int expected_revision_argument);
 
+/* MC010 where a change that was found is not at the revision that is expected. */
+extern void lifecycle_expect(const ChangeRow *row, FunctionCallInfo fcinfo,
+							 int expected_revision_argument);
+
 /* Take a step that needs at most a reason (which may be NULL). */
 extern void lifecycle_take(ChangeRow *row, Verb verb, const char *reason);
 

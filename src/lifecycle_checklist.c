@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * lifecycle_checklist.c
- *	  The checklist of a model as tasks of its changes.
+ *	  The checklist of a model as tasks of its changes, and reviews of tasks.
  *
  * The entries become tasks where a change is created, copied or given another
  * model, and when it is submitted, which takes the latest version of its model.
@@ -23,6 +23,7 @@
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(add_checklist);
+PG_FUNCTION_INFO_V1(review_object);
 
 /* The model whose checklist a change is to have: submitting takes the latest. */
 static const ChangeModel *
@@ -89,6 +90,15 @@ key_compare(const void *a, const void *b)
 char *
 checklist_lacks(const Transition *t, const char *phase)
 {
+	/* in the order of the index: mostly they are all there, and no more */
+	static KeptPlan together = {
+		"SELECT pg_catalog.string_agg(t.checklist_key, ' ') FROM ("
+		"SELECT checklist_key FROM changemgmt.change_task"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1"
+		" AND checklist_key IS NOT NULL"
+		" ORDER BY checklist_key COLLATE pg_catalog.\"C\") AS t",
+		1, {INT8OID}, NULL
+	};
 	static KeptPlan keys = {
 		"SELECT checklist_key FROM changemgmt.change_task"
 		" WHERE change_id OPERATOR(pg_catalog.=) $1"
@@ -99,10 +109,21 @@ checklist_lacks(const Transition *t, const char *phase)
 	StringInfoData lacking;
 	const char **found;
 	int			count;
+	bool		asked = phase == NULL && t->model->checklist != NIL;
+	bool		same;
+	char	   *all;
 	ListCell   *lc;
 
-	if (t->model->checklist == NIL ||
-		!column_exists("change_task", "checklist_key"))
+	foreach(lc, t->model->checklist)
+		asked |= phase &&
+			strcmp(((const ChecklistEntry *) lfirst(lc))->phase, phase) == 0;
+	if (!asked || !column_exists("change_task", "checklist_key"))
+		return NULL;
+	kept_plan_execute(&together, &argument, NULL, 1);
+	all = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	same = all && strcmp(all, t->model->checklist_keys) == 0;
+	SPI_freetuptable(SPI_tuptable);
+	if (same)
 		return NULL;
 	kept_plan_execute(&keys, &argument, NULL, 0);
 	count = SPI_processed;
@@ -137,4 +158,44 @@ add_checklist(PG_FUNCTION_ARGS)
 	count = checklist_add(&row);
 	SPI_finish();
 	PG_RETURN_INT32(count);
+}
+
+/* review_object(task_id, expected_revision): a line as it stands, by who acts */
+Datum
+review_object(PG_FUNCTION_ARGS)
+{
+	static KeptPlan find = {
+		"SELECT change_id FROM changemgmt.change_task"
+		" WHERE id OPERATOR(pg_catalog.=) $1",
+		1, {INT8OID}, NULL
+	};
+	static KeptPlan update = {
+		"UPDATE changemgmt.change_task"
+		" SET reviewed_at = pg_catalog.statement_timestamp()"
+		" WHERE id OPERATOR(pg_catalog.=) $1 RETURNING true",
+		1, {INT8OID}, NULL
+	};
+	ChangeRow	row;
+	Datum		argument = PG_GETARG_DATUM(0);
+	Datum		change_id;
+	bool		isnull;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	SPI_connect();
+	kept_plan_execute(&find, &argument, NULL, 1);
+	change_id = spi_first_value(1, &isnull);
+	if (isnull || !change_is_visible(DatumGetInt64(change_id)))
+	{
+		SPI_finish();
+		PG_RETURN_NULL();
+	}
+	change_find(&row, DatumGetInt64(change_id), true);
+	lifecycle_expect(&row, fcinfo, 1);
+	kept_plan_execute(&update, &argument, NULL, 0);
+	(void) spi_first_value(1, &isnull);
+	SPI_finish();
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(true);
 }

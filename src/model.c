@@ -556,8 +556,11 @@ definition_key(ChangeModel *model, const char *key, const JsonbValue *value)
 	else if (strcmp(key, "validations") == 0)
 		definition_validations(model, value);
 	else if (strcmp(key, "checklist") == 0)
+	{
 		model->checklist = checklist_read(psprintf("definition of model \"%s\"",
 												   model->key), value);
+		model->checklist_keys = checklist_keys(model->checklist);
+	}
 	else if (strcmp(key, "proven_in") == 0)
 		definition_proven_in(model, value);
 	else if (strcmp(key, "duties") == 0)

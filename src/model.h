@@ -150,6 +150,7 @@ typedef struct ChangeModel
 	List	   *requires[VERB_COUNT];	/* names of requirements */
 	List	   *waivable;
 	List	   *checklist;		/* ChecklistEntries in order */
+	char	   *checklist_keys;	/* of all, sorted, with a space between */
 	List	   *proven_in;		/* environments that come before */
 	Jsonb	   *plan;			/* what a template fills in; may be NULL */
 } ChangeModel;
@@ -199,6 +200,8 @@ extern char *level_words(const ApprovalLevel *level);
  * with "of".
  */
 extern List *checklist_read(const char *of, const JsonbValue *value);
+/* Its keys, sorted, with a space between. */
+extern char *checklist_keys(const List *entries);
 /* NULL where there is none. */
 extern const ChecklistEntry *checklist_find(const List *entries,
 											const char *key);

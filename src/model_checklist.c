@@ -223,6 +223,29 @@ checklist_read(const char *of, const JsonbValue *value)
 	return entries;
 }
 
+static int
+key_compare(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((const ChecklistEntry *) lfirst(a))->key,
+				  ((const ChecklistEntry *) lfirst(b))->key);
+}
+
+char *
+checklist_keys(const List *entries)
+{
+	List	   *sorted = list_copy(entries);
+	StringInfoData buf;
+	ListCell   *lc;
+
+	list_sort(sorted, key_compare);
+	initStringInfo(&buf);
+	foreach(lc, sorted)
+		appendStringInfo(&buf, "%s%s", buf.len > 0 ? " " : "",
+						 ((const ChecklistEntry *) lfirst(lc))->key);
+	list_free(sorted);
+	return buf.data;
+}
+
 const ChecklistEntry *
 checklist_find(const List *entries, const char *key)
 {
