@@ -36,7 +36,7 @@ DECLARE
 	step bigint;
 BEGIN
 	PERFORM set_config('changemgmt.actor', 'ada', true);
-	SELECT id INTO c FROM changemgmt.create_change('to ' || to_status, model => 'lean_standard', owner => 'otto',
+	SELECT id INTO c FROM changemgmt.create_change('to ' || to_status, model => 'lean_standard', owner => 'otto', requester => 'eve',
 		description => 'd', justification => 'j', user_impact => 'none', environment => 'staging',
 		risk_level => 'low', rollback_trigger => 'errors', rollback_plan => 'back',
 		rollback_minutes => 5, verification_plan => 'look', items => '{db}',
