@@ -133,7 +133,13 @@ ok($s->wait_for("SELECT EXISTS ($waiting AND pid <> $pid)"), 'one that is termin
 $s->stop('fast');
 $blocker->finish;
 pass('a fast shutdown does not wait for it');
+$s->conf("max_worker_processes = 2\n");
+$from = length $s->log_text;
 $s->start;
+ok(wait_for_log($s, $from, qr/changemgmt worker: no background worker is left\n.*HINT:  Raise max_worker_processes/),
+	'where the server has no process left, the log says so');
+$s->conf("max_worker_processes = 8\n");
+$s->restart;
 wait_for_flag($s, 'postgres', 'after a restart it goes on');
 
 # ----------------------------------------------- databases, and the extension
@@ -142,11 +148,17 @@ my $pid_before = $s->sql($launcher);
 $s->sql('CREATE DATABASE other TEMPLATE postgres');
 wait_for_flag($s, 'other', 'a database that comes later, copied from one that is served, is served too');
 $from = length $s->log_text;
-$s->sql('DROP EXTENSION changemgmt; CREATE SCHEMA IF NOT EXISTS changemgmt; '
-	  . 'CREATE FUNCTION changemgmt.tick(at timestamptz DEFAULT now(), OUT flagged bigint, OUT escalated bigint) '
-	  . "LANGUAGE sql AS 'SELECT 1/0, 1'; GRANT USAGE ON SCHEMA changemgmt TO PUBLIC; ", db => 'other',
-	args => [ '-c', 'SET changemgmt.allow_drop = on' ]);
-ok(wait_for_log($s, $from, qr/database "other" has no changemgmt\.tick\(\)/), 'a function of that name that is not the extension\'s is not called');
+$s->sql(<<'EOSQL', db => 'other');
+SET changemgmt.allow_drop = on;
+BEGIN;
+DROP EXTENSION changemgmt;
+CREATE SCHEMA IF NOT EXISTS changemgmt;
+CREATE FUNCTION changemgmt.tick(at timestamptz DEFAULT now(), OUT flagged bigint, OUT escalated bigint) LANGUAGE sql AS 'SELECT 1/0, 1';
+GRANT USAGE ON SCHEMA changemgmt TO PUBLIC;
+COMMIT;
+EOSQL
+ok(wait_for_log($s, $from, qr/database "other" has no changemgmt\.tick\(\)|division by zero/), 'a drop of the extension is seen');
+unlike($s->log_text($from) =~ /(ERROR:.*)/ ? $1 : '', qr/division/, 'a function of that name that is not the extension\'s is not called');
 $s->sql("DROP SCHEMA changemgmt CASCADE; CREATE EXTENSION changemgmt; SELECT changemgmt.grant_role('regress_clock', 'integration')", db => 'other');
 wait_for_flag($s, 'other', 'an extension that is dropped and created again is served again');
 $s->sql('DROP DATABASE other');
@@ -172,7 +184,7 @@ wait_for_flag($s, 'postgres', 'after which it works again');
 
 $s->wait_for_catchup('standby');
 $s->stop('immediate');
-unlike($standby->log_text, qr/starting background worker process "changemgmt/, 'the standby has tried none all the while');
+ok($standby->log_text !~ /starting background worker process "changemgmt/, 'the standby has tried none all the while');
 $standby->promote;
 wait_for_flag($standby, 'postgres', 'once it is promoted, its own works');
 $standby->stop('smart');
