@@ -460,6 +460,32 @@ SELECT is(model_validations('normal', 0), '{24_hours,7_days}', 'and one that shi
 SELECT is(model_validations('lean_normal', 0), '{}', 'and one that wants none');
 SELECT is((SELECT count(*) FROM unverified_change WHERE change_id = 1011), 0::bigint, 'is not said to be missing');
 
+-- what it costs depends on what is open: each table is reached by an index, for one
+-- change or for what ended lately
+CREATE FUNCTION pg_temp.unconditional(of text) RETURNS SETOF text LANGUAGE plpgsql AS
+$$
+DECLARE
+	line text;
+	node text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || of LOOP
+		IF line ~ ' on change(_check)? ' THEN
+			RETURN NEXT node;
+			node := trim(line);
+		ELSIF line ~ '(Index|Recheck) Cond' THEN
+			node := NULL;
+		END IF;
+	END LOOP;
+	RETURN NEXT node;
+END
+$$;
+SET LOCAL enable_seqscan = off;
+SELECT is_empty($$SELECT node FROM pg_temp.unconditional('SELECT * FROM changemgmt.unverified_change') AS node WHERE node IS NOT NULL$$,
+	'unverified_change does not read the history');
+SELECT isnt_empty($$SELECT node FROM pg_temp.unconditional('SELECT * FROM changemgmt.verification') AS node WHERE node IS NOT NULL$$,
+	'as asking for all checks does');
+SET LOCAL enable_seqscan = on;
+
 -- ----------------------------------------------------------------
 -- Rollbacks
 -- ----------------------------------------------------------------
