@@ -706,8 +706,8 @@ BEGIN ATOMIC
 						  rtrim(k.description, '. '))
 			FROM changemgmt.change_risk AS k
 			WHERE k.change_id = c.id
-			ORDER BY array_position(ARRAY['high', 'medium', 'low'], k.impact),
-					 array_position(ARRAY['high', 'medium', 'low'], k.likelihood),
+			ORDER BY array_position(ARRAY['unknown', 'very_high', 'high', 'medium', 'low', 'very_low'], k.impact),
+					 array_position(ARRAY['unknown', 'very_high', 'high', 'medium', 'low', 'very_low'], k.likelihood),
 					 k.id
 			LIMIT 1), 'not assessed'),
 		'Time:         ' || coalesce(

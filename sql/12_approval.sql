@@ -480,9 +480,12 @@ CREATE VIEW changemgmt.cab_queue WITH (security_invoker = true) AS
 				WHEN w.doubt <> '' THEN w.doubt
 				ELSE format('low risk, tested, %s as the way back, notice kept, nobody against it',
 							c.rollback_strategy) END
-		   AS recommendation_reason
+		   AS recommendation_reason,
+		   s.score AS risk_score, s.level AS computed_risk_level,
+		   s.won_by AS risk_won_by, s.reasons AS risk_reasons
 	FROM changemgmt.change AS c
 	CROSS JOIN LATERAL changemgmt.approval_tally(c.id) AS t
+	CROSS JOIN LATERAL changemgmt.risk_summary(c.id) AS s
 	LEFT JOIN changemgmt.person AS r ON r.id = c.requester_id
 	LEFT JOIN changemgmt.person AS o ON o.id = c.owner_id
 	LEFT JOIN changemgmt.team AS g ON g.id = c.team_id
@@ -495,10 +498,12 @@ CREATE VIEW changemgmt.cab_queue WITH (security_invoker = true) AS
 	LEFT JOIN LATERAL (
 		SELECT string_agg(format('%s (%s likelihood, %s impact)', y.description,
 								 y.likelihood, y.impact), '; '
-						  ORDER BY CASE y.impact WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END
-								 * CASE y.likelihood WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END DESC,
+						  ORDER BY coalesce(array_position(a.words, y.impact), 5)
+								 * coalesce(array_position(a.words, y.likelihood), 5) DESC,
 								 y.id) AS reason
 		FROM changemgmt.change_risk AS y
+		-- what is not known counts as the highest
+		CROSS JOIN (VALUES (ARRAY['very_low', 'low', 'medium', 'high', 'very_high'])) AS a (words)
 		WHERE y.change_id = c.id
 	) AS k ON true
 	-- votes against it that no longer count: of another round, or another plan
@@ -558,6 +563,10 @@ COMMENT ON COLUMN changemgmt.cab_queue.submitted_at IS 'When it was last submitt
 COMMENT ON COLUMN changemgmt.cab_queue.age_hours IS 'Hours since then.';
 COMMENT ON COLUMN changemgmt.cab_queue.recommendation IS 'pre_approve (nothing speaks against it), decide_asynchronously (votes will do) or discuss (it needs talking).';
 COMMENT ON COLUMN changemgmt.cab_queue.recommendation_reason IS 'On what facts.';
+COMMENT ON COLUMN changemgmt.cab_queue.risk_score IS 'The score from 0 to 100, as it was stored with the submission, where the plan was not edited since.';
+COMMENT ON COLUMN changemgmt.cab_queue.computed_risk_level IS 'The level that matrix, rules and score come to: low, medium, high or critical.';
+COMMENT ON COLUMN changemgmt.cab_queue.risk_won_by IS 'Which of them said so.';
+COMMENT ON COLUMN changemgmt.cab_queue.risk_reasons IS 'The three weightiest factors in words, with their points.';
 
 CREATE FUNCTION changemgmt.approval_waiting(
 	change_id bigint, OUT person_id bigint, OUT login text,
@@ -574,8 +583,11 @@ CREATE VIEW changemgmt.approval_queue WITH (security_invoker = true) AS
 		   c.planned_start, c.submitted_at,
 		   (extract(epoch FROM now() - c.submitted_at) / 3600)::double precision
 		   AS age_hours,
-		   w.is_stale_vote, w.delegates
+		   w.is_stale_vote, w.delegates,
+		   s.score AS risk_score, s.level AS computed_risk_level,
+		   s.won_by AS risk_won_by, s.reasons AS risk_reasons
 	FROM changemgmt.change AS c
+	CROSS JOIN LATERAL changemgmt.risk_summary(c.id) AS s
 	CROSS JOIN LATERAL changemgmt.approval_waiting(c.id) AS w
 	WHERE c.status = 'awaiting_approval' AND NOT c.on_hold;
 COMMENT ON VIEW changemgmt.approval_queue IS
@@ -592,6 +604,10 @@ COMMENT ON COLUMN changemgmt.approval_queue.submitted_at IS 'Since when it waits
 COMMENT ON COLUMN changemgmt.approval_queue.age_hours IS 'Hours since then.';
 COMMENT ON COLUMN changemgmt.approval_queue.is_stale_vote IS 'Whether the person has voted, but for another plan.';
 COMMENT ON COLUMN changemgmt.approval_queue.delegates IS 'Logins of who may vote in that person''s place now, by delegation; null: nobody.';
+COMMENT ON COLUMN changemgmt.approval_queue.risk_score IS 'The score from 0 to 100, as it was stored with the submission, where the plan was not edited since.';
+COMMENT ON COLUMN changemgmt.approval_queue.computed_risk_level IS 'The level that matrix, rules and score come to: low, medium, high or critical.';
+COMMENT ON COLUMN changemgmt.approval_queue.risk_won_by IS 'Which of them said so.';
+COMMENT ON COLUMN changemgmt.approval_queue.risk_reasons IS 'The three weightiest factors in words, with their points.';
 
 -- since 1.1
 ALTER TABLE changemgmt.approval_vote ENABLE ROW LEVEL SECURITY;

@@ -87,6 +87,7 @@ BEGIN ATOMIC
 		JOIN (VALUES ('visible', 'changemgmt.hidden_changes()'),
 					 ('visible_cause', 'changemgmt.hidden_causes()'),
 					 ('visible_duty', 'changemgmt.hidden_duties()'),
+					 ('visible_assessment', 'changemgmt.hidden_assessments()'),
 					 ('visible_item', 'changemgmt.hidden_items(')) AS e (polname, mentions)
 			ON t.row_security AND (e.polname = 'visible' OR t.relation = 'ledger')
 		LEFT JOIN pg_policy AS p ON p.polrelid = t.oid AND p.polname = e.polname
@@ -276,7 +277,7 @@ BEGIN ATOMIC
 			   format('REVOKE ALL ON FUNCTION %s FROM PUBLIC;', f.name)
 		FROM our_function AS f JOIN pg_proc AS p ON p.oid = f.oid
 		CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
-		WHERE a.grantee = 0 AND p.proname NOT IN ('hidden_changes', 'hidden_causes', 'hidden_duties', 'hidden_items')
+		WHERE a.grantee = 0 AND p.proname NOT IN ('hidden_changes', 'hidden_causes', 'hidden_duties', 'hidden_items', 'hidden_assessments')
 		UNION ALL
 		SELECT 11, 'warning', t.name, format('belongs to %s, the ledger to %s', t.relowner::regrole, o.oid::regrole),
 			   format('ALTER TABLE %s OWNER TO %s;', t.name, o.oid::regrole)

@@ -28,3 +28,4 @@ GRANT EXECUTE ON FUNCTION changemgmt.hidden_changes() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION changemgmt.hidden_causes() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION changemgmt.hidden_duties() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION changemgmt.hidden_items(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION changemgmt.hidden_assessments() TO PUBLIC;

@@ -633,6 +633,30 @@ working_time_before(const BusinessCalendar *calendar, Timestamp local)
 	return result;
 }
 
+bool
+calendar_is_at_work(TimestampTz at, const char *name, bool *is_day)
+{
+	Asked		asked;
+	char	   *hint;
+	struct pg_tm tm;
+	fsec_t		fsec;
+	Timestamp	local;
+	int			day;
+
+	*is_day = true;
+	if (calendar_problem(name, &hint) != NULL)
+		return true;
+	calendar_require(name, &asked);
+	day = local_day(at, &asked, &tm, &fsec);
+	*is_day = is_business_day(asked.calendar, day);
+	if (!*is_day)
+		return false;
+	local = day * USECS_PER_DAY + tm.tm_hour * USECS_PER_HOUR +
+		tm.tm_min * USECS_PER_MINUTE + tm.tm_sec * USECS_PER_SEC + fsec;
+	return working_time_before(asked.calendar, local + 1) >
+		working_time_before(asked.calendar, local);
+}
+
 #define UNIX_OFFSET \
 	((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY)
 

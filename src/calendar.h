@@ -41,6 +41,13 @@ extern TimestampTz calendar_add_business_days(TimestampTz at, int days,
 /* Why a calendar can't be asked (a phrase) and what to do; NULL: it can be. */
 extern char *calendar_problem(const char *calendar, char **hint);
 
+/*
+ * Whether a time lies in the hours of a calendar, and whether the day has any.
+ * Where the calendar can't be asked, both are true: it says nothing against.
+ */
+extern bool calendar_is_at_work(TimestampTz at, const char *calendar,
+								bool *is_business_day);
+
 /* Its row; MC008 for one that has none. */
 extern int64 calendar_id(const char *calendar);
 extern const char *calendar_time_zone(const char *calendar);

@@ -42,6 +42,8 @@ part_check_codes(PartTable table, HeapTuple tuple, TupleDesc desc)
 		{PART_ITEM, "role", "item_role"},
 		{PART_RISK, "likelihood", "likelihood"},
 		{PART_RISK, "impact", "impact"},
+		{PART_RISK, "residual_likelihood", "likelihood"},
+		{PART_RISK, "residual_impact", "impact"},
 		{PART_TASK, "phase", "task_phase"},
 		{PART_TASK, "status", "task_status"},
 		{PART_TASK, "object_kind", "object_kind"},

@@ -39,6 +39,7 @@
 #define ITEM_CONTENT "ci_id, role, version_before, version_after"
 #define LINK_CONTENT "relation, target_change_id, target"
 #define RISK_CONTENT "description, likelihood, impact, mitigation"
+#define RISK_MORE "owner_id, residual_likelihood, residual_impact"
 #define TASK_CONTENT "phase, position, title, description, object_kind, object_name"
 #define TASK_MORE "depends_on, is_smoke_test, checklist_key, object_system"
 #define PROPOSAL_CONTENT "key, definition, proposed_from_change_id"
@@ -58,7 +59,7 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 	{"change_communication", COMMUNICATION_CONTENT, {{"is_planned", true, NULL}}, NULL},
 	{"change_item", ITEM_CONTENT, {{NULL, false, NULL}}, NULL},
 	{"change_link", LINK_CONTENT, {{"relation", true, "depends_on"}}, NULL},
-	{"change_risk", RISK_CONTENT, {{NULL, false, NULL}}, NULL},
+	{"change_risk", RISK_CONTENT, {{NULL, false, NULL}}, RISK_MORE},
 	{"change_task", TASK_CONTENT, {{"is_condition", false, NULL},
 	{"phase", false, "follow_up"}}, TASK_MORE},
 	{"template_proposal", PROPOSAL_CONTENT, {{NULL, false, NULL}}, NULL},
@@ -82,7 +83,7 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 	"    WHERE d.id OPERATOR(pg_catalog.=) ANY (t.depends_on)) AS o))))::pg_catalog.text" \
 	" END"
 
-#define PLAN_PARTS(check, task, more) \
+#define PLAN_PARTS(check, risk, task, more) \
 	"SELECT part, content FROM (" \
 	" SELECT 'change_check' AS part, " check " AS content" \
 	" FROM changemgmt.change_check" \
@@ -99,8 +100,7 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 	" WHERE change_id OPERATOR(pg_catalog.=) $1" \
 	" AND relation OPERATOR(pg_catalog.=) 'depends_on'" \
 	" UNION ALL" \
-	" SELECT 'change_risk', pg_catalog.jsonb_build_array(" \
-	RISK_CONTENT ")::pg_catalog.text" \
+	" SELECT 'change_risk', " risk \
 	" FROM changemgmt.change_risk" \
 	" WHERE change_id OPERATOR(pg_catalog.=) $1" \
 	" UNION ALL" \
@@ -115,6 +115,7 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 static KeptPlan plan_parts = {
 	PLAN_PARTS(SEALED_MORE(CHECK_CONTENT, CHECK_MORE,
 						   "[null, null, null, null, false]"),
+			   SEALED_MORE(RISK_CONTENT, RISK_MORE, "[null, null, null]"),
 			   TASK_FULL,
 			   " UNION ALL"
 			   " SELECT 'template_proposal', pg_catalog.jsonb_build_array("
@@ -132,6 +133,7 @@ static KeptPlan plan_parts = {
 /* with the tables of 1.0 */
 static KeptPlan plan_parts_before = {
 	PLAN_PARTS("pg_catalog.jsonb_build_array(" CHECK_CONTENT ")::pg_catalog.text",
+			   "pg_catalog.jsonb_build_array(" RISK_CONTENT ")::pg_catalog.text",
 			   TASK_PLAIN, ""), 1, {INT8OID}, NULL
 };
 

@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "incident.h"
+#include "inventory_graph.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(changes_near);
@@ -39,64 +40,7 @@ PG_FUNCTION_INFO_V1(changes_near);
 HTAB *
 near_items(const Datum *ids, int n, int depth)
 {
-	static KeptPlan below = {
-		"SELECT depends_on_ci_id FROM changemgmt.ci_dependency"
-		" WHERE ci_id OPERATOR(pg_catalog.=) ANY ($1)",
-		1, {INT8ARRAYOID}, NULL
-	};
-	HASHCTL		control = {
-		.keysize = sizeof(int64),
-		.entrysize = sizeof(NearItem),
-		.hcxt = CurrentMemoryContext
-	};
-	HTAB	   *items = hash_create("changemgmt near items", 64, &control,
-									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	Datum	   *level = palloc(Max(n, 1) * sizeof(Datum));
-	int			n_level = 0;
-
-	for (int steps = 0;; steps++)
-	{
-		Datum		argument;
-
-		for (int i = 0; i < n; i++)
-		{
-			int64		id = DatumGetInt64(ids[i]);
-			bool		found;
-			NearItem   *item = hash_search(items, &id, HASH_ENTER, &found);
-
-			if (found)
-				continue;
-			item->steps = steps;
-			item->name = item->kind = NULL;
-			level[n_level++] = ids[i];
-		}
-		if (n_level == 0 || steps == depth)
-			return items;
-		CHECK_FOR_INTERRUPTS();
-		argument = PointerGetDatum(construct_array(level, n_level, INT8OID, 8,
-												   FLOAT8PASSBYVAL,
-												   TYPALIGN_DOUBLE));
-		kept_plan_read(&below, &argument, NULL, 0);
-		n = (int) SPI_processed;
-		level = palloc_extended(Max(n, 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
-		n_level = 0;
-		{
-			Datum	   *next = palloc_extended(Max(n, 1) * sizeof(Datum),
-											   MCXT_ALLOC_HUGE);
-
-			for (int i = 0; i < n; i++)
-			{
-				bool		isnull;
-
-				/* a copy, also where a bigint is passed by reference */
-				next[i] = Int64GetDatum(DatumGetInt64(
-					SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
-								  1, &isnull)));
-			}
-			ids = next;
-		}
-		SPI_freetuptable(SPI_tuptable);
-	}
+	return graph_walk(ids, n, depth, GRAPH_BELOW, 0, sizeof(NearItem), true);
 }
 
 void

@@ -164,6 +164,11 @@ extern Datum create_change_from(PG_FUNCTION_ARGS);
 /* RFC 7396: what patch makes of target (NULL for nothing there); both objects. */
 extern Jsonb *merge_patch(Jsonb *target, Jsonb *patch);
 /*
+ * A patch of a change as its columns: people and teams by their ids.  MC008
+ * for a key that is not given.  Needs an SPI connection.
+ */
+extern Jsonb *change_patch_columns(const ChangeRow *row, Jsonb *patch);
+/*
  * MC008 for what a model can not seal, and for a plan that no change could
  * have.  Needs an SPI connection.
  */

@@ -744,6 +744,14 @@ create_change_from(PG_FUNCTION_ARGS)
 	return result;
 }
 
+Jsonb *
+change_patch_columns(const ChangeRow *row, Jsonb *patch)
+{
+	check_object(patch);
+	return document_columns(patch, false,
+							DatumGetJsonbP(row->value[CH_attributes]));
+}
+
 /* edit_change(change_id, patch, expected_revision): RFC 7396 */
 Datum
 edit_change(PG_FUNCTION_ARGS)
@@ -764,7 +772,7 @@ edit_change(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_MC_INVALID_INPUT),
 				 errmsg("the patch is null")));
 	patch = PG_GETARG_JSONB_P(1);
-	check_object(patch);
+	patch = change_patch_columns(&row, patch);
 	if (is_to_write(&update, &update_columns))
 		update.sql = MemoryContextStrdup(TopMemoryContext,
 										 psprintf("UPDATE changemgmt.change AS c SET (%s) ="
@@ -773,8 +781,7 @@ edit_change(PG_FUNCTION_ARGS)
 												  column_list("", false),
 												  column_list("r.", false)));
 	arguments[0] = row.value[CH_id];
-	arguments[1] = JsonbPGetDatum(document_columns(patch, false,
-												   DatumGetJsonbP(row.value[CH_attributes])));
+	arguments[1] = JsonbPGetDatum(patch);
 	kept_plan_execute_input(&update, arguments, NULL, 0);
 	kept_plan_require_row(&update, psprintf("the edit of %s",
 											change_number_text(change_id_of(&row))));

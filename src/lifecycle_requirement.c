@@ -17,28 +17,18 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/regproc.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "compat.h"
 #include "errors.h"
 #include "lifecycle.h"
 #include "person.h"
+#include "site_function.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(waiver_judge);
@@ -220,117 +210,23 @@ requirement_exists(const char *name)
 	return false;
 }
 
-/* Whether a function has the form of a requirement; false where it is gone. */
-static bool
-is_requirement_function(Oid funcid)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	Form_pg_proc proc;
-	bool		good;
+static const SiteFunctionUse requirement_use = {
+	.noun = "requirement",
+	.result = TEXTOID,
+	.detail = "A requirement is a STABLE or IMMUTABLE function (change_id bigint) RETURNS text that returns null when it is met, else what is missing."
+};
 
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	good = proc->prorettype == TEXTOID && proc->pronargs == 1 &&
-		proc->proargtypes.values[0] == INT8OID && !proc->proretset &&
-		proc->prokind == PROKIND_FUNCTION &&
-		proc->provolatile != PROVOLATILE_VOLATILE;
-	ReleaseSysCache(tuple);
-	return good;
-}
-
-static Oid
-function_owner(Oid funcid)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", funcid);
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-/* Oid of a function by its name and types; InvalidOid where there is none. */
-static Oid
-function_lookup(const char *function)
-{
-	LOCAL_FCINFO(lookup, 1);
-	Datum		funcid;
-
-	InitFunctionCallInfoData(*lookup, NULL, 1, InvalidOid, NULL, NULL);
-	lookup->args[0].value = CStringGetTextDatum(function);
-	lookup->args[0].isnull = false;
-	funcid = to_regprocedure(lookup);
-	return lookup->isnull ? InvalidOid : DatumGetObjectId(funcid);
-}
-
-/*
- * Ask a site's function.  It runs as whoever registered it, in a restricted
- * operation and in a read-only transaction: it may look, not touch.
- */
 static char *
-site_requirement_ask(const char *name, const char *function,
-					 const char *registered_by, const ChangeRow *row)
+site_requirement_ask(const char *function, const char *registered_by,
+					 const ChangeRow *row)
 {
-	Oid			role = get_role_oid(registered_by, true);
-	Oid			funcid;
-	Oid			save_userid;
-	int			save_context;
-	int			nestlevel;
-	bool		save_read_only = XactReadOnly;
-	LOCAL_FCINFO(call, 1);
-	FmgrInfo	finfo;
 	Datum		answer;
-	char	   *result;
+	bool		isnull;
+	char	   *problem = site_function_ask(&requirement_use, function,
+											registered_by, change_id_of(row),
+											&answer, &isnull);
 
-	if (!OidIsValid(role))
-		return psprintf("role \"%s\", which registered it, does not exist",
-						registered_by);
-
-	GetUserIdAndSecContext(&save_userid, &save_context);
-	nestlevel = NewGUCNestLevel();
-	SetUserIdAndSecContext(role, save_context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-
-	/*
-	 * From 16 on its setting cannot be saved and put back by a function.  The
-	 * variable is as safe: after an error the end of the (sub)transaction
-	 * resets it, and its check refuses whoever wants to write again.
-	 */
-	XactReadOnly = true;
-
-	funcid = function_lookup(function);
-	if (!OidIsValid(funcid))
-		result = psprintf("function %s does not exist", function);
-	else if (!is_requirement_function(funcid))
-		result = psprintf("function %s is no longer what can be a requirement",
-						  function);
-	else if (object_aclcheck(ProcedureRelationId, funcid, role,
-							 ACL_EXECUTE) != ACLCHECK_OK)
-		result = psprintf("role \"%s\" may not execute function %s",
-						  registered_by, function);
-	else
-	{
-		fmgr_info(funcid, &finfo);
-		InitFunctionCallInfoData(*call, &finfo, 1, InvalidOid, NULL, NULL);
-		call->args[0].value = row->value[CH_id];
-		call->args[0].isnull = false;
-		/* it sees what is committed now, and the change as it was stored */
-		CommandCounterIncrement();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		answer = FunctionCallInvoke(call);
-		PopActiveSnapshot();
-		result = call->isnull ? NULL : TextDatumGetCString(answer);
-	}
-	AtEOXact_GUC(false, nestlevel);
-	XactReadOnly = save_read_only;
-	SetUserIdAndSecContext(save_userid, save_context);
-	return result;
+	return problem || isnull ? problem : TextDatumGetCString(answer);
 }
 
 bool
@@ -446,8 +342,8 @@ transition_unmet(const Transition *asked_for)
 
 		if (r->verbs & VERB_BIT(t->verb))
 			unmet = unmet_add(unmet, t, r->name,
-							  site_requirement_ask(r->name, r->function,
-												   r->registered_by, t->row),
+							  site_requirement_ask(r->function, r->registered_by,
+												   t->row),
 							  r->hint, 0);
 	}
 
@@ -568,14 +464,6 @@ site_requirement_check(PG_FUNCTION_ARGS)
 	TupleDesc	desc;
 	HeapTuple	tuple;
 	char	   *name;
-	char	   *function;
-	const char *registered_by;
-	Oid			funcid;
-	Oid			owner;
-	Oid			role;
-	int			columns[2];
-	Datum		values[2];
-	bool		isnull[2] = {false, false};
 
 	desc = RelationGetDescr(trigdata->tg_relation);
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
@@ -584,8 +472,7 @@ site_requirement_check(PG_FUNCTION_ARGS)
 		return PointerGetDatum(tuple);
 
 	name = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "name"));
-	function = SPI_getvalue(tuple, desc, SPI_fnumber(desc, "function"));
-	if (name == NULL || function == NULL)
+	if (name == NULL)
 		return PointerGetDatum(tuple);	/* NOT NULL refuses it */
 	if (requirement_find(name))
 		ereport(ERROR,
@@ -593,56 +480,7 @@ site_requirement_check(PG_FUNCTION_ARGS)
 				 errmsg("requirement \"%s\" is one of the extension's own",
 						name),
 				 errhint("Choose another name.")));
-	funcid = DatumGetObjectId(DirectFunctionCall1(regprocedurein,
-												  CStringGetDatum(function)));
-	if (!is_requirement_function(funcid))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-				 errmsg("function %s cannot be a requirement", function),
-				 errdetail("A requirement is a STABLE or IMMUTABLE function (change_id bigint) RETURNS text that returns null when it is met, else what is missing.")));
-
-	if (isAnyTempNamespace(get_func_namespace(funcid)))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT), err_as_caller(),
-				 errmsg("function %s cannot be a requirement: it is temporary",
-						function),
-				 errhint("Create it in a schema of its own.")));
-
-	/*
-	 * It runs as who named the function, also after somebody else has changed
-	 * the rest of the row.  And only who may replace a function decides what
-	 * it does, so it has to be somebody whom who registers trusts.
-	 */
-	function = format_procedure_qualified(funcid);
-	registered_by = effective_role_name();
-	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
-	{
-		HeapTuple	old = trigdata->tg_trigtuple;
-		char	   *old_function = SPI_getvalue(old, desc,
-												SPI_fnumber(desc, "function"));
-
-		if (strcmp(old_function, function) == 0)
-			registered_by = SPI_getvalue(old, desc,
-										 SPI_fnumber(desc, "registered_by"));
-	}
-	owner = function_owner(funcid);
-	role = get_role_oid(registered_by, true);
-	if (!superuser_arg(owner) &&
-		!(OidIsValid(role) && has_privs_of_role(role, owner)))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_NOT_PERMITTED), err_as_caller(),
-				 errmsg("function %s belongs to role \"%s\", who could replace it",
-						function, GetUserNameFromId(owner, false)),
-				 errdetail("A requirement runs as who registers it."),
-				 errhint("Register functions of your own, or let \"%s\" register it.",
-						 GetUserNameFromId(owner, false))));
-
-	columns[0] = SPI_fnumber(desc, "function");
-	values[0] = CStringGetTextDatum(function);
-	columns[1] = SPI_fnumber(desc, "registered_by");
-	values[1] = CStringGetTextDatum(registered_by);
-	return PointerGetDatum(heap_modify_tuple_by_cols(tuple, desc, 2, columns,
-													 values, isnull));
+	return PointerGetDatum(site_function_stamp(&requirement_use, trigdata, tuple));
 }
 
 /* AFTER ROW trigger of change_waiver: a manager, and what may be waived. */

@@ -166,17 +166,37 @@ kept_plan_options(const KeptPlan *kept)
 
 /* Prepare a kept plan where that is needed, as the owner of the tables. */
 static void
-kept_plan_prepare(KeptPlan *kept)
+kept_plan_prepare_with(KeptPlan *kept, int options)
 {
 	SPIPlanPtr	plan;
 
 	if (kept->plan != NULL)
 		return;
-	plan = prepare(kept->sql, kept->nargs, kept->argtypes,
-				   kept_plan_options(kept));
+	plan = prepare(kept->sql, kept->nargs, kept->argtypes, options);
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed");
 	kept->plan = plan;
+}
+
+static void
+kept_plan_prepare(KeptPlan *kept)
+{
+	kept_plan_prepare_with(kept, kept_plan_options(kept));
+}
+
+void
+kept_plan_once(KeptPlan *kept)
+{
+	Oid			save_userid;
+	int			save_context;
+
+	if (kept->plan != NULL)
+		return;
+	GetUserIdAndSecContext(&save_userid, &save_context);
+	SetUserIdAndSecContext(tables_owner(),
+						   save_context | SECURITY_LOCAL_USERID_CHANGE);
+	kept_plan_prepare_with(kept, CURSOR_OPT_GENERIC_PLAN);
+	SetUserIdAndSecContext(save_userid, save_context);
 }
 
 /*

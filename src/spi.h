@@ -30,6 +30,12 @@ extern int	kept_plan_execute(KeptPlan *kept, Datum *values,
 							  const char *nulls, long limit);
 
 /*
+ * Before the first of these calls: have one plan made for all values, for a
+ * statement that is executed often and never deserves one of its own.
+ */
+extern void kept_plan_once(KeptPlan *kept);
+
+/*
  * The same for a query that sees what the calling statement sees, and no more:
  * a cursor goes on with the snapshot with which it was opened.
  */

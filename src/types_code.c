@@ -221,9 +221,12 @@ static const Code seat_codes[] = {
 };
 
 static const Code likelihood_codes[] = {
+	{"very_low", "Very Low", NULL},
 	{"low", "Low", NULL},
 	{"medium", "Medium", NULL},
 	{"high", "High", NULL},
+	{"very_high", "Very High", NULL},
+	{"unknown", "Unknown", "Counts as the highest."},
 };
 
 static const Code affects_codes[] = {

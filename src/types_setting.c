@@ -52,6 +52,9 @@ static const char *check_count(const char *value);
 static const char *check_conflict_severity(const char *value);
 static const char *check_conflict_depth(const char *value);
 static const char *check_switch(const char *value);
+static const char *check_risk_matrix(const char *value);
+static const char *check_risk_combination(const char *value);
+static const char *check_risk_thresholds(const char *value);
 
 /* Append only: a dump of a site's settings must load into any later version. */
 static const Setting settings[] = {
@@ -109,6 +112,21 @@ static const Setting settings[] = {
 		"overdue_duty_blocks", "off",
 		"Whether the owner of a change that is no emergency must not be late with any duty: on or off.",
 		check_switch
+	},
+	{
+		"risk_matrix", "default",
+		"Key of the matrix that makes levels of the risks of a change: default, freeitsm, glpi, znuny or one of the site's.",
+		check_risk_matrix
+	},
+	{
+		"risk_combination", "worst",
+		"What the risk level is: the worst that matrix, rules and score say (worst), or what the score says (score).",
+		check_risk_combination
+	},
+	{
+		"risk_thresholds", "25,50,75",
+		"From which score on the risk is medium, high and critical.",
+		check_risk_thresholds
 	},
 };
 
@@ -240,6 +258,38 @@ check_switch(const char *value)
 	if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0)
 		return NULL;
 	return "It takes on or off.";
+}
+
+static const char *
+check_risk_matrix(const char *value)
+{
+	if (check_model_key(value) == NULL)
+		return NULL;
+	return "It takes the key of a matrix; the view risk_matrix lists them.";
+}
+
+static const char *
+check_risk_combination(const char *value)
+{
+	if (strcmp(value, "worst") == 0 || strcmp(value, "score") == 0)
+		return NULL;
+	return "It takes worst or score.";
+}
+
+static const char *
+check_risk_thresholds(const char *value)
+{
+	int			bounds[3];
+	int			length = 0;
+
+	if (strspn(value, "0123456789,") == strlen(value) &&
+		strlen(value) <= 11 && value[0] != ',' &&
+		sscanf(value, "%d,%d,%d%n", &bounds[0], &bounds[1], &bounds[2],
+			   &length) == 3 &&
+		length == (int) strlen(value) && bounds[0] < bounds[1] &&
+		bounds[1] < bounds[2] && bounds[2] <= 100)
+		return NULL;
+	return "It takes three whole numbers from 0 to 100 that rise, such as 25,50,75.";
 }
 
 /* Position of a key in settings[]; -1 where unknown. */

@@ -190,7 +190,8 @@ BEGIN
 		EXECUTE format('SELECT coalesce(jsonb_agg((SELECT jsonb_object_agg(k, v) FROM jsonb_each(to_jsonb(p)) AS e (k, v)
 				WHERE k = ANY ($2)
 				-- what came with 1.1 is part of the plan where it says something
-				AND NOT (k = ANY (''{signal,baseline,threshold,bad_when,is_rollback_trigger}'') AND v IN (''null'', ''false'')))), ''[]'')
+				AND NOT (k = ANY (''{signal,baseline,threshold,bad_when,is_rollback_trigger,owner_id,residual_likelihood,residual_impact,depends_on,is_smoke_test,checklist_key,object_system}'')
+					AND v IN (''null'', ''false'', ''[]'')))), ''[]'')
 			FROM changemgmt.%I AS p WHERE change_id = $1 AND %s', part.relation, CASE part.relation
 			WHEN 'change_task' THEN 'NOT is_condition AND phase <> ''follow_up'''
 			WHEN 'change_link' THEN 'relation = ''depends_on''' WHEN 'change_check' THEN 'is_planned' WHEN 'change_communication' THEN 'is_planned' ELSE 'true' END)

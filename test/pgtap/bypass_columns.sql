@@ -256,7 +256,7 @@ SELECT pg_temp.always('change_item', 'true', 'MC005', '{id 1000000}'),
 		'version_before ''0''', 'version_after ''2''']),
 	pg_temp.always('change_risk', 'true', 'MC005', '{id 1000000}'),
 	pg_temp.plan('change_risk', 'true', ARRAY['change_id ' || :elsewhere, 'description ''walked''', 'likelihood ''high''',
-		'impact ''high''', 'mitigation ''walked''']) \g /dev/null
+		'impact ''high''', 'mitigation ''walked''', 'owner_id changemgmt.person_id(''bob'')', 'residual_likelihood ''low''', 'residual_impact ''unknown''']) \g /dev/null
 -- an implementation task; who did it and when is written with the step
 SELECT pg_temp.always('change_task', 'title = ''work''', 'MC005', ARRAY['id 1000000', 'done_at now()',
 		'done_by_id changemgmt.person_id(''bob'')']),
@@ -354,7 +354,7 @@ VALUES ('approval_vote', 'change_id', :'elsewhere', 'MC001|MC005', 'MC001|MC005'
 
 SELECT set_eq($$SELECT c.relname::text, a.attname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 	WHERE c.oid IN (SELECT conrelid FROM pg_constraint WHERE confrelid = 'changemgmt.change'::regclass
-			AND connamespace = 'changemgmt'::regnamespace AND conname LIKE '%\_change\_id\_fkey' AND conrelid NOT IN ('changemgmt.incident_cause'::regclass, 'changemgmt.agenda_item'::regclass, 'changemgmt.meeting_minute'::regclass, 'changemgmt.site_model'::regclass, 'changemgmt.booking'::regclass, 'changemgmt.duty'::regclass))
+			AND connamespace = 'changemgmt'::regnamespace AND conname LIKE '%\_change\_id\_fkey' AND conrelid NOT IN ('changemgmt.incident_cause'::regclass, 'changemgmt.agenda_item'::regclass, 'changemgmt.meeting_minute'::regclass, 'changemgmt.site_model'::regclass, 'changemgmt.booking'::regclass, 'changemgmt.risk_assessment'::regclass, 'changemgmt.duty'::regclass))
 		AND a.attnum > 0 AND NOT a.attisdropped$$,
 	$$SELECT relation, column_name FROM expected WHERE relation <> 'change'$$, 'it is said of every column of every part what may become of it');
 
@@ -544,6 +544,9 @@ SELECT changemgmt.set_setting('number_width', '6'), changemgmt.confirm_cause('IN
 RESET changemgmt.actor;
 CREATE FUNCTION public.regress_met(change_id bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
 CREATE FUNCTION public.regress_met_too(change_id bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
+CREATE FUNCTION public.regress_half(change_id bigint) RETURNS numeric LANGUAGE sql STABLE AS 'SELECT 0.5';
+CREATE FUNCTION public.regress_whole(change_id bigint) RETURNS numeric LANGUAGE sql STABLE AS 'SELECT 1.0';
+SELECT changemgmt.register_risk_factor('half', 'public.regress_half(bigint)', 1), changemgmt.publish_risk_matrix('ours', (SELECT jsonb_agg('["low", "low", "high", "high", "high"]'::jsonb) FROM generate_series(1, 5))) \g /dev/null
 SELECT changemgmt.register_requirement('met', 'public.regress_met(bigint)'), changemgmt.ledger_checkpoint() \g /dev/null
 SELECT changemgmt.create_business_calendar('others', 'UTC', 'SU'), changemgmt.create_business_calendar('works', 'UTC', 'MO'), changemgmt.add_holiday('works', '2030-01-01') \g /dev/null
 SELECT pg_temp.act('bob') \g /dev/null
@@ -598,6 +601,8 @@ FROM unnest(ARRAY[
 	'incident kind ''data''', 'incident source ''walked''', 'incident status_reason ''walked''', 'incident_cause reason ''walked''',
 	'site_model retired_at now()', 'site_requirement name ''walked''', 'site_requirement function ''public.regress_met_too(bigint)''',
 	'site_requirement description ''walked''', 'site_requirement hint ''walked''', 'site_requirement verbs ''{start}''::text[]',
+	'site_risk_factor name ''walked''', 'site_risk_factor weight 7', 'site_risk_factor is_on false', 'site_risk_factor description ''walked''',
+	'site_risk_factor function ''public.regress_whole(bigint)''',
 	'role_duty role_name ''regress_walked''', 'role_duty duty ''approver''', 'role_duty granted_by ''walked''', 'role_duty granted_at timestamptz ''2020-01-01''',
 	'approval_policy name ''walked''', 'approval_policy model ''standard''', 'approval_policy type ''standard''', 'approval_policy risk_level ''low''',
 	'approval_policy environment ''test''', 'approval_policy ci_tier 3', 'approval_policy touches_data_integrity true',
@@ -630,6 +635,12 @@ FROM (SELECT attname, t.typname, a.attname IN ('features', 'means', 'deviations'
 	AND attname NOT IN ('id', 'is_active', 'activated_by', 'activated_at')) AS a;
 INSERT INTO ground VALUES ('risk_model', 'is_active', 'true', 'ok'), ('risk_model', 'activated_by', '''walked''', 'ok'),
 	('risk_model', 'activated_at', 'timestamptz ''2020-01-01''', 'ok');
+INSERT INTO ground VALUES ('site_risk_factor', 'registered_by', '''regress_walker''', 'MC00\d|nothing|stamped');
+INSERT INTO ground SELECT 'site_risk_matrix', split_part(v, ' ', 1), substr(v, length(split_part(v, ' ', 1)) + 2), 'MC006'
+FROM unnest(ARRAY['key ''walked''', 'version 77', 'cells ''[]''::jsonb', 'published_by ''walked''', 'published_at timestamptz ''2020-01-01''']) AS v;
+INSERT INTO ground SELECT 'risk_assessment', split_part(v, ' ', 1), substr(v, length(split_part(v, ' ', 1)) + 2), 'MC006'
+FROM unnest(ARRAY['change_id (SELECT min(id) FROM changemgmt.change)', 'assessed_at timestamptz ''2020-01-01''', 'verb ''approve''', 'score 7', 'level ''critical''', 'won_by ''walked''',
+	'explanation ''{}''::jsonb', 'plan_revision 77']) AS v;
 -- a delegation is only revoked, by who gave it
 INSERT INTO ground SELECT 'approval_delegation', split_part(v, ' ', 1), substr(v, length(split_part(v, ' ', 1)) + 2), 'MC006'
 FROM unnest(ARRAY['from_person_id changemgmt.person_id(''lead2'')', 'to_person_id changemgmt.person_id(''lead2'')', 'valid_from timestamptz ''2020-01-01''',

@@ -142,7 +142,7 @@ INSERT INTO defect VALUES
 	('DROP EVENT TRIGGER changemgmt_drop_guard', NULL),
 	('ALTER EVENT TRIGGER changemgmt_drop_guard DISABLE', 'error: changemgmt_drop_guard: the event trigger is disabled, or not always enabled'),
 	('ALTER EVENT TRIGGER changemgmt_drop_guard ENABLE', 'error: changemgmt_drop_guard: the event trigger is disabled, or not always enabled'),
-	('ALTER TABLE changemgmt.change_risk DROP CONSTRAINT change_risk_likelihood_check', 'error: changemgmt.change_risk: 4 of its 5 constraints are there'),
+	('ALTER TABLE changemgmt.change_risk DROP CONSTRAINT change_risk_likelihood_check', 'error: changemgmt.change_risk: 7 of its 8 constraints are there'),
 	('ALTER TABLE changemgmt.change DISABLE ROW LEVEL SECURITY',
 		'error: changemgmt.change: row-level security is off: confidential changes show'),
 	('DROP POLICY visible ON changemgmt.ledger', 'error: changemgmt.ledger: the policy visible is missing'),

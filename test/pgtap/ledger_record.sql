@@ -28,7 +28,7 @@ SELECT set_eq($$
 	ARRAY['risk_model',
 	'site_setting', 'person', 'team', 'team_member', 'board', 'board_member', 'configuration_item',
 		'ci_dependency', 'site_model', 'site_requirement', 'incident', 'incident_cause', 'incident_item', 'role_duty', 'change_window', 'approval_delegation',
-		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'duty', 'approval_policy', 'approval_level'],
+		'business_calendar', 'business_hours', 'holiday', 'board_cadence', 'board_meeting', 'board_attendance', 'agenda_item', 'meeting_minute', 'duty', 'approval_policy', 'approval_level', 'site_risk_matrix', 'site_risk_factor', 'risk_assessment'],
 	'these have chains of their own');
 
 -- A row's life

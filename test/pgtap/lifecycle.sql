@@ -966,7 +966,7 @@ SELECT set_eq($$SELECT field FROM changemgmt.field_class() WHERE relation = 'cha
 	$$VALUES ('planned_start'), ('planned_end')$$, 'this is the booked time');
 SELECT set_eq($$SELECT relation, field FROM changemgmt.field_class() WHERE relation <> 'change' AND class = 'plan'$$,
 	$$SELECT 'change_item', unnest('{ci_id,role,version_before,version_after}'::text[])
-	UNION ALL SELECT 'change_risk', unnest('{description,likelihood,impact,mitigation}'::text[])
+	UNION ALL SELECT 'change_risk', unnest('{description,likelihood,impact,mitigation,owner_id,residual_likelihood,residual_impact}'::text[])
 	UNION ALL SELECT 'change_task', unnest('{phase,position,title,description,object_kind,object_name,depends_on,is_smoke_test,checklist_key,object_system}'::text[])
 	UNION ALL SELECT 'change_check', unnest('{kind,stage,title,expected,is_required,signal,baseline,threshold,bad_when,is_rollback_trigger}'::text[])
 	UNION ALL SELECT 'change_link', unnest('{relation,target_change_id,target}'::text[])
@@ -1023,6 +1023,7 @@ SELECT is(pg_temp.seals(pg_temp.id('normal approved'), VARIADIC statements), wan
 FROM (VALUES
 	('a risk', 'fresh, stale, fresh', ARRAY[$$SELECT changemgmt.add_risk($1, 'fire', 'low', 'low')$$, $$DELETE FROM changemgmt.change_risk WHERE change_id = $1 AND description = 'fire'$$]),
 	('a risk that is entered again', 'fresh, stale, fresh', ARRAY[$$DELETE FROM changemgmt.change_risk WHERE change_id = $1$$, $$SELECT changemgmt.add_risk($1, 'wrong disk', 'low', 'high')$$]),
+	('what is left of a risk', 'fresh, stale, fresh', ARRAY[$$UPDATE changemgmt.change_risk SET residual_impact = 'low' WHERE change_id = $1$$, $$UPDATE changemgmt.change_risk SET residual_impact = NULL WHERE change_id = $1$$]),
 	('a risk edited', 'fresh, stale, fresh', ARRAY[$$UPDATE changemgmt.change_risk SET likelihood = 'high' WHERE change_id = $1$$, $$UPDATE changemgmt.change_risk SET likelihood = 'low' WHERE change_id = $1$$]),
 	('an item', 'fresh, stale, fresh', ARRAY[$$SELECT changemgmt.add_item($1, 'cache')$$, $$DELETE FROM changemgmt.change_item WHERE change_id = $1 AND ci_id = changemgmt.ci_id('cache')$$]),
 	('a version', 'fresh, stale, fresh', ARRAY[$$UPDATE changemgmt.change_item SET version_after = '16' WHERE change_id = $1$$, $$UPDATE changemgmt.change_item SET version_after = '15' WHERE change_id = $1$$]),

@@ -39,12 +39,12 @@ CREATE VIEW pg_temp.member AS
 	JOIN pg_depend AS d ON (d.classid, d.objid, d.deptype) = ('pg_proc'::regclass, p.oid, 'e')
 	JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'changemgmt'
 	-- everybody has these
-	WHERE p.proname NOT IN ('hidden_changes', 'hidden_causes', 'hidden_duties', 'hidden_items');
+	WHERE p.proname NOT IN ('hidden_changes', 'hidden_causes', 'hidden_duties', 'hidden_items', 'hidden_assessments');
 CREATE TEMP TABLE given AS
 	SELECT duty, privilege,
 		   CASE privilege WHEN 'SELECT' THEN object::regclass::oid
 			   WHEN 'EXECUTE' THEN object::regprocedure::oid END AS oid
-	FROM changemgmt.duty_rights() WHERE object !~ 'hidden_(changes|causes|duties|items)';
+	FROM changemgmt.duty_rights() WHERE object !~ 'hidden_(assessments|changes|causes|duties|items)';
 
 CREATE FUNCTION pg_temp.has(role text, privilege text, object oid) RETURNS boolean
 	LANGUAGE sql AS $$

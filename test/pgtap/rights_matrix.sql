@@ -121,11 +121,19 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('open_windows', 'changemgmt.open_windows(''db'', ''[2026-07-01,2026-07-03)'')'),
 	('person_id', 'changemgmt.person_id(''ada'')'),
 	('requirement_list', 'changemgmt.requirement_list()'),
+	('risk_explain', 'changemgmt.risk_explain({planned})'),
+	('risk_level', 'changemgmt.risk_level({planned})'),
+	('risk_score', 'changemgmt.risk_score({planned})'),
+	('risk_summary', 'changemgmt.risk_summary({planned})'),
+	('risk_what_if', 'changemgmt.risk_what_if({planned}, ''{"touches_security": true}'')'),
 	('row_digest', 'changemgmt.row_digest(ROW (1))'),
 	('setting_value', 'changemgmt.setting_value(''number_prefix'')'),
 	('shipped_functions', 'changemgmt.shipped_functions()'),
 	('shipped_models', 'changemgmt.shipped_models()'),
 	('shipped_checklist', 'changemgmt.shipped_checklist()'),
+	('shipped_risk_factors', 'changemgmt.shipped_risk_factors()'),
+	('shipped_risk_matrices', 'changemgmt.shipped_risk_matrices()'),
+	('site_risk_matrix_cells', 'changemgmt.site_risk_matrix_cells(''[]'')'),
 	('shipped_settings', 'changemgmt.shipped_settings()'),
 	('shipped_tables', 'changemgmt.shipped_tables()'),
 	('shipped_triggers', 'changemgmt.shipped_triggers()'),
@@ -157,6 +165,7 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('propose_template', 'propose_template({closed}, ''ours'')',         '- - ok ok - ok ok ok'),
 	('add_item', 'add_item({draft}, ''web'')',                           '- - ok ok - ok ok ok'),
 	('add_risk', 'add_risk({draft}, ''fire'', ''low'', ''low'')',        '- - ok ok - ok ok ok'),
+	('register_risk', 'register_risk({draft}, ''fire'')',                 '- - ok ok - ok ok ok'),
 	('add_task', 'add_task({draft}, ''more'')',                          '- - ok ok - ok ok ok'),
 	('add_step', 'add_step({draft}, ''more'')',                          '- - ok ok - ok ok ok'),
 	('set_dependencies', 'set_dependencies({task}, ''{}'')',             '- - ok ok - ok ok ok'),
@@ -261,6 +270,10 @@ SELECT subject, 'SELECT changemgmt.' || call, cells FROM (VALUES
 	('import_holidays', 'import_holidays(''works'', E''BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nEND:VEVENT\nEND:VCALENDAR'')', '- - - - - ok - ok'),
 	('add_team', 'add_team(''ops'')',                                    '- - - - - ok - ok'),
 	('publish_model', 'publish_model(''ours'', ''{"base": "lean_normal"}'')', '- - - - - ok - ok'),
+	('publish_risk_matrix', 'publish_risk_matrix(''ours'', (SELECT jsonb_agg(''["low", "low", "high", "high", "high"]''::jsonb) FROM generate_series(1, 5)))', '- - - - - ok - ok'),
+	('register_risk_factor', 'register_risk_factor(''moon'', ''public.regress_factor(bigint)'', 1)', '- - - - - ok - ok'),
+	('remove_risk_factor', 'remove_risk_factor(''tier'')',               '- - - - - ok - ok'),
+	('set_risk_factor', 'set_risk_factor(''tier'', 9)',                  '- - - - - ok - ok'),
 	('retire_model', 'retire_model(''walk'')',                           '- - - - - ok - ok'),
 	('record_unauthorized', 'record_unauthorized(''found'', ''ada'', now() - interval ''2 hours'', now() - interval ''1 hour'')', '- - - - - ok - ok'),
 	('register_requirement', 'register_requirement(''ours'', ''public.regress_requirement(bigint)'')', '- - - - - ok - ok'),
@@ -292,9 +305,10 @@ SELECT name, format('SELECT changemgmt.%I()', name), '- - - - - - - 39P01' FROM 
 	'risk_model_judge',
 	'cache_invalidate', 'business_calendar_check', 'site_setting_check', 'ledger_guard', 'load_record', 'ledger_record', 'truncate_guard', 'model_guard',
 	'part_stamp', 'part_changed', 'lifecycle_stamp', 'lifecycle_judge', 'template_check', 'template_judge', 'proposal_judge', 'site_requirement_check',
-	'waiver_judge', 'waiver_stamp', 'booking_follow', 'booking_guard', 'booking_item', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge', 'meeting_stamp', 'meeting_judge', 'duty_stamp', 'duty_judge', 'duty_follow', 'duty_check', 'duty_part', 'incident_stamp', 'incident_judge']) AS name;
+	'waiver_judge', 'waiver_stamp', 'booking_follow', 'booking_guard', 'booking_item', 'window_stamp', 'delegation_stamp', 'delegation_judge', 'vote_stamp', 'vote_judge', 'vote_tally', 'condition_judge', 'meeting_stamp', 'meeting_judge', 'risk_assess', 'risk_assessment_guard', 'risk_matrix_guard', 'site_risk_factor_check', 'site_risk_factor_sum', 'duty_stamp', 'duty_judge', 'duty_follow', 'duty_check', 'duty_part', 'incident_stamp', 'incident_judge']) AS name;
 -- the policies of the tables call it, for whoever reads
 INSERT INTO matrix (subject, statement, cells) VALUES ('hidden_changes', 'SELECT changemgmt.hidden_changes()', 'ok ok ok ok ok ok ok ok'),
+	('hidden_assessments', 'SELECT changemgmt.hidden_assessments()', 'ok ok ok ok ok ok ok ok'),
 	('hidden_causes', 'SELECT changemgmt.hidden_causes()', 'ok ok ok ok ok ok ok ok'),
 	('hidden_duties', 'SELECT changemgmt.hidden_duties()', 'ok ok ok ok ok ok ok ok'),
 	('hidden_items', 'SELECT changemgmt.hidden_items(''agenda_item'')', 'ok ok ok ok ok ok ok ok');
@@ -348,6 +362,11 @@ INSERT INTO written VALUES
 		'message = ''other'' WHERE id = {communication}', 'ok', 'id = {communication}', 'ok'),
 	('change_review', 'change_id, kind, lessons', '{implemented}, ''independent'', ''look first''', 'ok', 'lessons = ''none'' WHERE change_id = {checked}', 'MC003', 'change_id = {checked}', 'MC006'),
 	('change_link', 'change_id, relation, target', '{draft}, ''ticket'', ''T2''', 'ok', 'target = ''T3'' WHERE id = {link}', 'ok', 'id = {link}', 'ok'),
+	('site_risk_matrix', 'key, version, cells, published_by', '''theirs'', 1, (SELECT jsonb_agg(''["low", "low", "high", "high", "high"]''::jsonb) FROM generate_series(1, 5)), ''ada''', 'ok',
+		'published_by = ''bob''', 'MC006', 'true', 'MC006'),
+	('site_risk_factor', 'name, weight', '''type'', 7', 'ok', 'weight = 8', 'ok', 'true', 'ok'),
+	('risk_assessment', 'change_id, verb, score, level, won_by, explanation, plan_revision', '{planned}, ''submit'', 1, ''low'', ''score'', ''{}'', 1', 'MC006',
+		'level = ''low''', 'MC006', 'true', 'MC006'),
 	('site_requirement', 'name, function', '''ours'', ''public.regress_requirement(bigint)''', 'ok', 'hint = ''theirs''', 'ok', 'true', 'ok'),
 	('change_waiver', 'change_id, requirement, reason', '{planned}, ''checklist_done'', ''no list''', 'MC003', 'reason = ''theirs''', 'MC003', 'true', 'MC003'),
 	('approval_policy', 'name', '''ours''', 'ok', 'risk_level = ''high''', 'ok', 'true', '23503'),
@@ -405,6 +424,8 @@ INSERT INTO seen VALUES
 	('setting', '- ok ok ok ok ok ok ok', 'value', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('model', '- ok ok ok ok ok ok ok', 'key', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_conflict', '- ok ok ok ok ok ok ok', 'number', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('risk_factor', '- ok ok ok ok ok ok ok', 'factor', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('risk_matrix', '- ok ok ok ok ok ok ok', 'key', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('requirement', '- ok ok ok ok ok ok ok', 'name', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('request_queue', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('verification', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
@@ -446,7 +467,7 @@ SELECT 'DROP', relation, format('DROP VIEW changemgmt.%I CASCADE', relation), '-
 
 -- Sequences
 CREATE TEMP TABLE counted (relation text);
-INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['risk_model',
+INSERT INTO counted SELECT name || '_id_seq' FROM unnest(ARRAY['risk_model', 'site_risk_matrix', 'site_risk_factor', 'risk_assessment',
 	'site_setting', 'person', 'team', 'team_member', 'board', 'board_member',
 	'role_duty', 'configuration_item', 'ci_dependency', 'change_window', 'business_calendar', 'business_hours', 'holiday', 'site_model', 'change', 'change_item', 'change_risk', 'change_task',
 	'change_check', 'change_comment', 'change_link', 'change_communication', 'change_review', 'site_requirement', 'change_waiver', 'approval_vote', 'approval_delegation', 'template_proposal', 'incident',
@@ -537,6 +558,7 @@ SELECT is_empty($$SELECT proname FROM pg_proc WHERE pronamespace = 'changemgmt':
 -- ----------------------------------------------------------------
 
 CREATE FUNCTION public.regress_requirement(change_id bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
+CREATE FUNCTION public.regress_factor(change_id bigint) RETURNS numeric LANGUAGE sql STABLE AS 'SELECT 0.5';
 CREATE FUNCTION public.regress_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 GRANT CREATE ON SCHEMA public TO PUBLIC;
 CREATE ROLE regress_other;
@@ -579,6 +601,7 @@ INSERT INTO changemgmt.board (name) VALUES ('steering');
 SELECT changemgmt.set_approval_policy('theirs', '[{"rule": "any", "board": "steering"}]', model => 'standard') \g /dev/null
 INSERT INTO changemgmt.team_member (team_id, person_id) VALUES (changemgmt.team_id('dba'), changemgmt.person_id('ada'));
 INSERT INTO changemgmt.site_requirement (name, function) VALUES ('theirs', 'public.regress_requirement(bigint)');
+SELECT changemgmt.set_risk_factor('size', 3), changemgmt.publish_risk_matrix('first', (SELECT jsonb_agg('["low", "low", "high", "high", "high"]'::jsonb) FROM generate_series(1, 5))) \g /dev/null
 SELECT changemgmt.set_setting('reporting_time_zone', 'UTC'), changemgmt.ledger_checkpoint() \g /dev/null
 
 COPY changemgmt.team (name) FROM stdin;
@@ -829,7 +852,7 @@ INSERT INTO public_may VALUES
 	('changemgmt.rate', 'USAGE'), ('changemgmt.recurrence', 'USAGE'), ('changemgmt.approval_count', 'USAGE'), ('changemgmt.change_state', 'USAGE'),
 	('changemgmt.next_step', 'USAGE'), ('changemgmt.duty_state', 'USAGE'), ('changemgmt.unmet_requirement', 'USAGE'),
 	-- the policies call it for whoever reads
-	('changemgmt.hidden_changes()', 'EXECUTE'), ('changemgmt.hidden_causes()', 'EXECUTE'), ('changemgmt.hidden_duties()', 'EXECUTE'), ('changemgmt.hidden_items(text)', 'EXECUTE');
+	('changemgmt.hidden_changes()', 'EXECUTE'), ('changemgmt.hidden_causes()', 'EXECUTE'), ('changemgmt.hidden_duties()', 'EXECUTE'), ('changemgmt.hidden_assessments()', 'EXECUTE'), ('changemgmt.hidden_items(text)', 'EXECUTE');
 CREATE FUNCTION pg_temp.acl() RETURNS TABLE (object text, privilege text) LANGUAGE sql AS $$
 	SELECT o.object, a.privilege_type
 	FROM (SELECT oid::regprocedure::text, coalesce(proacl, acldefault('f', proowner)), pronamespace, oid, 'pg_proc'::regclass FROM pg_proc

@@ -49,6 +49,8 @@ DO $$BEGIN IF to_regclass('changemgmt.approval_delegation') IS NOT NULL THEN
 END IF; END$$;
 SELECT changemgmt.set_setting('number_prefix', 'RFC');
 CREATE FUNCTION public.always_met(change_id bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT NULL::text';
+CREATE FUNCTION public.half(change_id bigint) RETURNS numeric STABLE LANGUAGE sql AS 'SELECT 0.5';
+DO $$BEGIN IF to_regclass('changemgmt.site_risk_factor') IS NOT NULL THEN PERFORM changemgmt.register_risk_factor('half', 'public.half(bigint)', 1); END IF; END$$;
 SELECT changemgmt.register_requirement('ours', 'public.always_met(bigint)', ARRAY['plan'], 'ours', 'nothing to do');
 SELECT changemgmt.publish_model('ours', '{"base": "normal", "notice_business_days": 0,
     "approval": {"policy": "board", "board": "cab", "needed": 1}, "validations": []}');
@@ -430,6 +432,7 @@ my %reads = (
 	'duty_rights()'                                        => '',
 	'earliest_start(bigint)'                               => 'c.id',
 	'field_class()'                                        => '',
+	'hidden_assessments()'                                 => '',
 	'hidden_causes()'                                      => '',
 	'hidden_changes()'                                     => '',
 	'hidden_duties()'                                      => '',
@@ -485,11 +488,19 @@ my %reads = (
 	'recurrence_out(changemgmt.recurrence)'                 => 'q.a',
 	'recurrence_send(changemgmt.recurrence)'                => 'q.a',
 	'requirement_list()'                                   => '',
+	'risk_explain(bigint)'                                 => 'c.id',
+	'risk_level(bigint)'                                   => 'c.id',
+	'risk_score(bigint)'                                   => 'c.id',
+	'risk_summary(bigint)'                                 => 'c.id',
+	'risk_what_if(bigint,jsonb)'                           => "c.id, '{\"touches_security\": true}'",
 	'row_digest(record)'                                   => 'c',
 	'setting_value(text)'                                  => "'number_prefix'",
 	'shipped_functions()'                                  => '',
 	'shipped_checklist()'                                  => '',
 	'shipped_models()'                                     => '',
+	'shipped_risk_factors()'                               => '',
+	'shipped_risk_matrices()'                              => '',
+	'site_risk_matrix_cells(jsonb)'                        => "'[]'",
 	'shipped_settings()'                                   => '',
 	'shipped_tables()'                                     => '',
 	'shipped_triggers()'                                   => '',
@@ -512,6 +523,7 @@ my %reads = (
 
 # These also depend on the clock: only whether there is an answer is kept.
 my %by_clock = map { $_ => ' IS NULL' } 'earliest_start(bigint)', 'suggest_windows(bigint,integer)',
+	'risk_explain(bigint)', 'risk_level(bigint)', 'risk_score(bigint)', 'risk_summary(bigint)', 'risk_what_if(bigint,jsonb)',
 	'change_calendar(timestamp with time zone,timestamp with time zone,boolean)';
 
 # The functions that a duty gives and another one does not, by their types.

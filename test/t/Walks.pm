@@ -234,6 +234,22 @@ mona | | SELECT changemgmt.risk_model_predict(NULL, '{"x": 3}'), (SELECT count(*
 mona | MC002 | SELECT changemgmt.activate_risk_model(max(version)) FROM changemgmt.risk_model
 mona | MC008 | SELECT changemgmt.risk_model_predict(NULL, '{}')
 mona | | SELECT changemgmt.deactivate_risk_model()
+otto | | SELECT changemgmt.shipped_risk_factors(), changemgmt.shipped_risk_matrices()
+otto | | SELECT changemgmt.register_risk_factor('site_factor', 'public.site_factor(bigint)', 7)
+otto | MC008 | SELECT changemgmt.register_risk_factor('site_factor', 'pg_catalog.now()', 7)
+otto | MC008 | SELECT changemgmt.register_risk_factor('site_factor', 'public.site_factor(bigint)', 'NaN')
+otto | | SELECT changemgmt.set_risk_factor('tier', 9)
+otto | MC008 | SELECT changemgmt.set_risk_factor('colour', 9)
+otto | | SELECT changemgmt.publish_risk_matrix('walked', (SELECT jsonb_agg('["low", "low", "high", "high", "high"]'::jsonb) FROM generate_series(1, 5)))
+otto | MC008 | SELECT changemgmt.publish_risk_matrix('walked', '[]')
+otto | MC006 | DELETE FROM changemgmt.site_risk_matrix
+otto | | SELECT c FROM changemgmt.site_risk_matrix AS m, changemgmt.site_risk_matrix_cells(m.cells) AS c
+otto | | SELECT count(changemgmt.risk_score(id)), count(changemgmt.risk_level(id)) FROM changemgmt.change
+otto | | SELECT r FROM changemgmt.change AS c, changemgmt.risk_explain(c.id) AS r
+otto | | SELECT r FROM changemgmt.change AS c, changemgmt.risk_summary(c.id) AS r
+otto | | SELECT r FROM changemgmt.change AS c, changemgmt.risk_what_if(c.id, '{"touches_security": true, "model": "standard"}') AS r
+otto | MC008 | SELECT changemgmt.risk_score(-1)
+otto | MC006 | DELETE FROM changemgmt.risk_assessment
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "nothing"}')
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "normal", "plan": {"colour": "red"}}')
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "normal", "requires": {"dance": []}}')
@@ -286,7 +302,7 @@ otto | MC008 | SELECT changemgmt.grant_role('regress_walker', 'king')
 otto | | SELECT changemgmt.revoke_role('regress_walker', 'manager')
 otto | | SELECT changemgmt.duty_rights()
 otto | | SELECT changemgmt.hidden_changes()
-otto | | SELECT changemgmt.hidden_causes(), changemgmt.hidden_duties(), changemgmt.hidden_items('agenda_item'), changemgmt.hidden_items('meeting_minute')
+otto | | SELECT changemgmt.hidden_causes(), changemgmt.hidden_assessments(), changemgmt.hidden_duties(), changemgmt.hidden_items('agenda_item'), changemgmt.hidden_items('meeting_minute')
 otto | MC008 | SELECT changemgmt.hidden_items('change')
 otto | | SELECT changemgmt.add_incident_item('INC-walk', name) FROM changemgmt.configuration_item
 otto | MC008 | SELECT changemgmt.add_incident_item('INC-walk', 'nobody')
@@ -441,6 +457,7 @@ SELECT changemgmt.add_board_member('cab', login) FROM unnest(ARRAY['ann', 'ben',
 SELECT changemgmt.add_board_member('cab', 'mona', 'change_manager');
 SELECT changemgmt.add_ci('db'), changemgmt.add_ci('web'), changemgmt.add_ci('app');
 SELECT changemgmt.set_ci(ci, is_exclusive => false) FROM unnest('{db,web}'::text[]) AS ci;
+CREATE FUNCTION public.site_factor(bigint) RETURNS numeric LANGUAGE sql STABLE AS 'SELECT 0.5 / (\$1 % 2)';
 CREATE FUNCTION public.site_rule(bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text WHERE \$1 > 0';
 CREATE FUNCTION public.publish(day int) RETURNS void LANGUAGE sql AS \$\$
 SELECT changemgmt.publish_model(key, jsonb_build_object('base', base, 'notice_business_days', 0, 'validations', '[]'::jsonb,
