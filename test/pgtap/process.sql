@@ -371,7 +371,15 @@ SELECT matches((SELECT reason FROM suspect_changes('INC-M4', 1000) WHERE change_
 	'^ended 1 minute before it began; on shop itself; risk medium', 'M4: what changed before an incident is a suspect, with the reason');
 SELECT is((SELECT ci_name FROM changes_near('shop', now() + interval '1 hour') WHERE change_id = :good), 'shop', 'M4: and stands among what changed there');
 SELECT is((SELECT is_failed FROM change_fact WHERE change_id = :good), false, 'M4: a suspect counts for nothing');
-SELECT confirm_cause('INC1', :good) \g /dev/null
+SELECT create_change('Never begun') \g /dev/null
+SELECT matches(pg_temp.refusal('manager', format($$SELECT confirm_cause('INC1', %s)$$, (SELECT id FROM change WHERE title = 'Never begun'))),
+	'^MC008 . CHG\d+ was never carried out', 'M4: what was never carried out has caused nothing');
+SELECT suspect_cause('INC1', :good, 'it was near'), confirm_cause('INC1', :good) \g /dev/null
+SELECT results_eq(format('SELECT reference, status, reason, is_late FROM incident_change WHERE change_id = %s', :good),
+	$$VALUES ('INC1', 'confirmed', 'it was near', false)$$, 'M4: it is said which change caused which incident');
+SELECT record_incident('INC1-again', 'the same, told by another system', outage_minutes => 7) \g /dev/null
+SELECT merge_incident('INC1-again', 'INC1', 'told twice') \g /dev/null
+SELECT resolve_incident('INC1-again', outage_minutes => 30) \g /dev/null
 SELECT is((SELECT is_failed FROM change_fact WHERE change_id = :good), true,
 	'M4: a confirmed cause makes a change a failed one');
 SELECT is((SELECT duration_variance > 0.9 FROM change_fact WHERE change_id = :good), true,
@@ -380,6 +388,7 @@ SELECT results_eq($$SELECT sum(changes), sum(failed), sum(rolled_back), sum(inci
 		sum(standard) FROM monthly_metrics$$,
 	$$VALUES (6::numeric, 3::numeric, 2::numeric, 1::numeric, 1::numeric, 1::numeric, 2::numeric)$$,
 	'M1, M5: failures, rollbacks, incidents caused, emergencies, unauthorized changes');
+SELECT is((SELECT sum(outage_minutes) FROM monthly_metrics), 30::numeric, 'M5: minutes of outage, once for an incident that was told twice');
 SELECT is((SELECT cause_class FROM change WHERE id = :lean), 'testing', 'M2: each rollback with its why');
 SELECT is((SELECT count(*) FROM verify_ledger()), 0::bigint, 'the trail of all that is whole');
 
