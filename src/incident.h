@@ -77,11 +77,12 @@ extern HTAB *near_items(const Datum *ids, int n, int depth);
 extern void near_item_read(NearItem *item);
 
 /*
- * Changes whose work ended at "from" or later and began by "at": by index, what
- * ended between from and a week after at, and what is under way.
+ * Changes whose work ended at "from" or later, or at "back_from" or later and is
+ * rolled back, and began by "at": by index, what ended between these and a week
+ * after at, and what is under way.
  */
-extern Candidate *candidates_find(TimestampTz from, TimestampTz at,
-								  int *n_found);
+extern Candidate *candidates_find(TimestampTz from, TimestampTz back_from,
+								  TimestampTz at, int *n_found);
 /* The nearest item of each of some changes.  Leaves them in the order of ids. */
 extern void candidates_place(Candidate *some, int n, HTAB *items);
 /* For qsort(): newest first. */

@@ -74,7 +74,8 @@ column_time(HeapTuple tuple, TupleDesc desc, int column, bool *isnull)
 }
 
 Candidate *
-candidates_find(TimestampTz from, TimestampTz at, int *n_found)
+candidates_find(TimestampTz from, TimestampTz back_from, TimestampTz at,
+				int *n_found)
 {
 	static KeptPlan find = {
 #define COLUMNS \
@@ -88,22 +89,25 @@ candidates_find(TimestampTz from, TimestampTz at, int *n_found)
 		COLUMNS
 		" WHERE actual_end OPERATOR(pg_catalog.>=) $1"
 		" AND actual_end OPERATOR(pg_catalog.<=) $2"
+		" AND (actual_end OPERATOR(pg_catalog.>=) $4"
+		"  OR rollback_started_at IS NOT NULL OR rolled_back_at IS NOT NULL)"
 		" AND COALESCE(actual_start, actual_end) OPERATOR(pg_catalog.<=) $3"
 		" AND status OPERATOR(pg_catalog.<>) 'in_progress'" APPLIED
 		" UNION ALL "
 		COLUMNS
 		" WHERE status OPERATOR(pg_catalog.=) 'in_progress'"
 		" AND actual_start OPERATOR(pg_catalog.<=) $3" APPLIED,
-		3, {TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID}, NULL
+		4, {TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID}, NULL
 #undef COLUMNS
 #undef APPLIED
 	};
-	Datum		arguments[3];
+	Datum		arguments[4];
 	Candidate  *found;
 	int			n;
 	TupleDesc	desc;
 
-	arguments[0] = TimestampTzGetDatum(from);
+	arguments[0] = TimestampTzGetDatum(back_from);
+	arguments[3] = TimestampTzGetDatum(from);
 	arguments[1] = TimestampTzGetDatum(at > END_TIMESTAMP - 1 - NEAR_HORIZON ?
 									   END_TIMESTAMP - 1 : at + NEAR_HORIZON);
 	arguments[2] = TimestampTzGetDatum(at);
@@ -313,6 +317,7 @@ changes_near(PG_FUNCTION_ARGS)
 		span_of(PG_GETARG_INTERVAL_P(2));
 	int			depth = PG_ARGISNULL(3) ? NEAR_DEPTH : PG_GETARG_INT32(3);
 	TimestampTz from;
+	TimestampTz back_from;
 	Candidate  *found;
 	int			n;
 	HTAB	   *items;
@@ -327,15 +332,16 @@ changes_near(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_MC_INVALID_INPUT),
 				 errmsg("depth %d is not between 0 and %d", depth,
 						NEAR_DEPTH_MAX)));
-	from = at < MIN_TIMESTAMP + within + NEAR_HORIZON ? MIN_TIMESTAMP :
-		at - within - NEAR_HORIZON;
+	from = at < MIN_TIMESTAMP + within ? MIN_TIMESTAMP : at - within;
+	back_from = from < MIN_TIMESTAMP + NEAR_HORIZON ? MIN_TIMESTAMP :
+		from - NEAR_HORIZON;
 
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	ci = near_ci(fcinfo);
 	items = near_items(&ci, 1, depth);
-	/* a week more: what is older may have been rolled back since */
-	found = candidates_find(from, at, &n);
+	/* a week more for what was rolled back: it may have been since */
+	found = candidates_find(from, back_from, at, &n);
 	qsort(found, n, sizeof(Candidate), candidate_by_time);
 	while (n > 0 && at - found[n - 1].touched > within)
 		n--;

@@ -277,9 +277,12 @@ stamp_incident(Stamps *stamps, const Edit *edit)
 													 "reopen_count", &isnull));
 
 		stamp(stamps, edit, "reopen_count", Int32GetDatum(count + 1), false);
-		/* the clock, as it is compared with what other sessions say */
+		/* when this began, but never before it was resolved */
 		stamp(stamps, edit, "reopened_at",
-			  TimestampTzGetDatum(GetCurrentTimestamp()), false);
+			  TimestampTzGetDatum(Max(GetCurrentTransactionStartTimestamp(),
+									  Min(GetCurrentTimestamp(),
+										  time_of(edit->old, edit->desc,
+												  "resolved_at")))), false);
 	}
 	else
 	{
@@ -380,6 +383,13 @@ merge_parts(int64 id, int64 into)
 	arguments[1] = Int64GetDatum(into);
 	for (size_t i = 0; i < lengthof(statements); i++)
 		kept_plan_execute(&statements[i], arguments, NULL, 0);
+}
+
+/* A change in a message to who may not know of it. */
+static const char *
+change_words(int64 id)
+{
+	return change_is_visible(id) ? change_number_text(id) : "a change";
 }
 
 /* A change that is confirmed to have caused it, and began later; 0: none. */
@@ -485,7 +495,7 @@ judge_incident(const Edit *edit)
 		if (later != 0)
 			refuse(edit, ERRCODE_MC_INVALID_INPUT, "began_at",
 				   psprintf("%s is confirmed to have caused the incident, and began after it",
-							change_number_text(later)),
+							change_words(later)),
 				   "Dismiss it first with changemgmt.confirm_cause(incident, change_id, confirmed => false).");
 	}
 }
@@ -601,7 +611,7 @@ judge_confirmed(const Edit *edit)
 		change_outcome(&change) == OUTCOME_NOT_IMPLEMENTED)
 		refuse(edit, ERRCODE_MC_INVALID_INPUT, "status",
 			   psprintf("%s was never carried out and cannot have caused an incident",
-						change_number_text(id)),
+						change_words(id)),
 			   "Dismiss it with changemgmt.confirm_cause(incident, change_id, confirmed => false).");
 	kept_plan_execute(&times, &incident, NULL, 1);
 	began = DatumGetTimestampTz(spi_first_value(1, &unknown));
@@ -609,7 +619,7 @@ judge_confirmed(const Edit *edit)
 		change_time(&change, actual_start) > began)
 		refuse(edit, ERRCODE_MC_INVALID_INPUT, "status",
 			   psprintf("%s began after incident \"%s\" did and cannot have caused it",
-						change_number_text(id),
+						change_words(id),
 						incident_label(DatumGetInt64(incident))),
 			   "Correct began_at of the incident, or dismiss the change.");
 }

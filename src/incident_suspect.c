@@ -316,6 +316,7 @@ suspect_changes(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int			limit = PG_ARGISNULL(1) ? SUSPECT_LIMIT : PG_GETARG_INT32(1);
 	Incident	incident;
+	TimestampTz from;
 	Candidate  *found;
 	Candidate  *suspects;
 	int			n;
@@ -330,9 +331,9 @@ suspect_changes(PG_FUNCTION_ARGS)
 	SPI_connect();
 	incident_read(&incident, fcinfo);
 	incident_read_items(&incident);
-	found = candidates_find(incident.began < MIN_TIMESTAMP + NEAR_HORIZON ?
-							MIN_TIMESTAMP : incident.began - NEAR_HORIZON,
-							incident.began, &n);
+	from = incident.began < MIN_TIMESTAMP + NEAR_HORIZON ? MIN_TIMESTAMP :
+		incident.began - NEAR_HORIZON;
+	found = candidates_find(from, from, incident.began, &n);
 	for (int i = 0; i < n; i++)
 	{
 		/* what answers it did not cause it */

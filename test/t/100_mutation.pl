@@ -233,6 +233,9 @@ my @targets = (
 	[ 'open_windows', "SELECT changemgmt.open_windows(split_part($text, '|', 1), split_part($text, '|', 2)::tstzrange, split_part($text, '|', 3)) IS NOT NULL", [ 'db|[2026-07-01,2026-07-08)|test', 'db|empty|production' ], 80 ],
 	[ 'window_state', "SELECT (changemgmt.window_state(split_part($text, '|', 1), split_part($text, '|', 2)::timestamptz, tags => string_to_array(split_part($text, '|', 3), ','))).is_open", [ 'db|2026-07-01|pci,tax', 'web|2499-12-31|' ], 80 ],
 	[ 'confirm_cause', "SELECT count(changemgmt.confirm_cause($text, 2)) >= 0", [ 'INC-1', '1' ], 60 ],
+	[ 'record_incident', "SELECT changemgmt.record_incident(split_part($text, '|', 1), split_part($text, '|', 2), split_part($text, '|', 3)::int, split_part($text, '|', 4),"
+			. " split_part($text, '|', 5)::timestamptz, items => string_to_array(split_part($text, '|', 6), ',')) > 0", [ 'INC-2|down|1|outage|2026-01-01|db', 'INC-3|slow|5|data|2026-01-02|db,web' ], 120 ],
+	[ 'edit_incident', "SELECT count(changemgmt.edit_incident(changemgmt.incident_id('INC-edit')::text, $text\::jsonb)) >= 0", ['{"severity": 2, "kind": "data", "began_at": "2026-01-01", "title": null}'], 120, json => 1 ],
 	[ 'grant_role', "SELECT count(changemgmt.grant_role(split_part($text, ',', 1), split_part($text, ',', 2))) >= 0", [ 'regress_mutation,viewer', 'regress_mutation,manager' ], 40, also => '42' ],
 	[ 'revoke_role', "SELECT count(changemgmt.revoke_role(split_part($text, ',', 1), split_part($text, ',', 2))) >= 0", [ 'regress_mutation,viewer', 'regress_mutation,manager' ], 40, also => '42' ],
 	[ 'register_requirement', "SELECT count(changemgmt.register_requirement(split_part($text, ',', 1), split_part($text, ',', 2)::regprocedure, string_to_array(split_part($text, ',', 3), ' '))) >= 0", [ 'mine,public.site_rule(bigint),submit start' ], 80, also => '42|3F|0A' ],
@@ -281,6 +284,8 @@ my %extreme = (
 		'{"num": "-1e-16383", "na": ["1e1000", "Infinity"]}', '{"tz": "294276-12-31 23:59:59.999999+00", "ts": "4714-11-24 00:00:00 BC", "d": "5874897-12-31"}' ],
 	'why_not' => [ '', $mb ], 'advance' => [ '', $mb ], 'waive' => [ '', $mb ], 'add_comment' => [ '', ' ', $mb ], 'copy_change' => [ '', $mb ],
 	'add_person' => [ '', $mb ], 'person_id' => [ '', $mb ], 'verify_ledger' => [ '', $mb ], 'confirm_cause' => [ '', $mb, '9223372036854775808' ],
+	'record_incident' => [ '', $mb, '|' x 1_000_000, 'INC-4||1|outage|2026-01-01|' . 'db,' x 100_000 . 'db' ],
+	'edit_incident' => [ '', 'null', '[]', '{}', '[' x 10_000 . ']' x 10_000, '{"title": "' . $mb . '"}', '{"' . $mb . '": 1}', '{"severity": 1' . '0' x 100_000 . '}', '{"title": {"a": [1]}}' ],
 	'set_business_hours' => [ '', $mb, 'MO,' x 100_000 . 'MO', 'MO 00:00-00:01' . ',00:01-00:02' x 100_000, join('; ', ('MO 00:00-00:01') x 50_000) ],
 	'import_holidays' => [
 		'', $mb, "BEGIN:VCALENDAR\n" x 60_000, "BEGIN:VCALENDAR\n$mb\nEND:VCALENDAR", "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:$mb\nDTSTART;VALUE=DATE:20260101\nEND:VEVENT\nEND:VCALENDAR",

@@ -307,23 +307,23 @@ otto | MC008 | SELECT changemgmt.hidden_items('change')
 otto | | SELECT changemgmt.add_incident_item('INC-walk', name) FROM changemgmt.configuration_item
 otto | MC008 | SELECT changemgmt.add_incident_item('INC-walk', 'nobody')
 otto | | SELECT changemgmt.incident_id('INC-walk'), changemgmt.incident_id('')
-otto | | SELECT changemgmt.record_incident('INC-walk', 'x', 2, 'outage', now() - interval '1 hour', now(), now(), ARRAY[min(name)], 5, 'here') FROM changemgmt.configuration_item
-otto | | SELECT changemgmt.record_incident('INC-walk', 'x'), changemgmt.record_incident('INC-walked')
-otto | MC009 | SELECT changemgmt.record_incident('INC-walk', 'y')
-otto | MC008 | SELECT changemgmt.record_incident('INC-walk', items => '{nobody}')
-otto | | SELECT changemgmt.edit_incident('INC-walk', '{"title": "y", "kind": null}')
-otto | MC008 | SELECT changemgmt.edit_incident('INC-walk', '{"severity": "x"}')
-otto | | SELECT changemgmt.reopen_incident('INC-walk', 'again')
+otto | | SELECT changemgmt.record_incident('INC-' || pg_current_xact_id(), 'x', 2, 'outage', now() - interval '1 hour', now(), now(), ARRAY[min(name)], 5, 'here') FROM changemgmt.configuration_item
+otto | | SELECT changemgmt.record_incident('INC-' || pg_current_xact_id(), 'x'), changemgmt.record_incident('IND-' || pg_current_xact_id())
+otto | MC009 | SELECT changemgmt.record_incident('INC-' || pg_current_xact_id(), 'y')
+otto | MC008 | SELECT changemgmt.record_incident('INC-' || pg_current_xact_id(), items => '{nobody}')
+otto | | SELECT changemgmt.edit_incident('INC-' || pg_current_xact_id(), '{"title": "y", "kind": null}')
+otto | MC008 | SELECT changemgmt.edit_incident('INC-' || pg_current_xact_id(), '{"severity": "x"}')
+otto | | SELECT changemgmt.reopen_incident('INC-' || pg_current_xact_id(), 'again')
 otto | MC008 | SELECT changemgmt.reopen_incident('INC-nowhere', 'again')
-otto | | SELECT changemgmt.resolve_incident('INC-walk', now(), 7)
-otto | MC008 | SELECT changemgmt.resolve_incident('INC-walk', '2000-01-01')
-otto | | SELECT changemgmt.suspect_cause('INC-walked', min(id), 'near'), changemgmt.confirm_cause('INC-walked', min(id), false) FROM changemgmt.change
-otto | MC001 | SELECT changemgmt.suspect_cause('INC-walked', min(id), 'near') FROM changemgmt.change
+otto | | SELECT changemgmt.resolve_incident('INC-' || pg_current_xact_id(), now(), 7)
+otto | MC008 | SELECT changemgmt.resolve_incident('INC-' || pg_current_xact_id(), '2000-01-01')
+otto | | SELECT changemgmt.suspect_cause('IND-' || pg_current_xact_id(), min(id), 'near'), changemgmt.confirm_cause('IND-' || pg_current_xact_id(), min(id), false) FROM changemgmt.change
+otto | MC001 | SELECT changemgmt.suspect_cause('IND-' || pg_current_xact_id(), min(id), 'near') FROM changemgmt.change
 otto | MC006 | DELETE FROM changemgmt.incident_cause
-otto | MC002 | SELECT changemgmt.merge_incident('INC-walked', 'INC-walk', '')
-otto | MC008 | SELECT changemgmt.merge_incident('INC-walked', 'INC-walked', 'the same')
-otto | | SELECT changemgmt.merge_incident('INC-walked', 'INC-walk', 'the same')
-otto | MC005 | UPDATE changemgmt.incident SET title = 'z' WHERE reference = 'INC-walked'
+otto | MC002 | SELECT changemgmt.merge_incident('IND-' || pg_current_xact_id(), 'INC-' || pg_current_xact_id(), '')
+otto | MC008 | SELECT changemgmt.merge_incident('IND-' || pg_current_xact_id(), 'IND-' || pg_current_xact_id(), 'the same')
+otto | | SELECT changemgmt.merge_incident('IND-' || pg_current_xact_id(), 'INC-' || pg_current_xact_id(), 'the same')
+otto | MC005 | UPDATE changemgmt.incident SET title = 'z' WHERE reference = 'IND-' || pg_current_xact_id()
 otto | | SELECT changemgmt.suspect_changes('INC-walk'), changemgmt.suspect_changes('INC-walk', 0)
 otto | MC008 | SELECT changemgmt.suspect_changes('INC-nowhere')
 otto | MC008 | SELECT changemgmt.suspect_changes('INC-walk', -1)
