@@ -29,7 +29,7 @@ sql -v items="$items" <<-'SQL' | sql -c "COPY changemgmt.configuration_item (id,
 		FROM generate_series(1, :items) AS i) TO STDOUT
 SQL
 sql -v items="$items" <<-'SQL' | sql -c "COPY changemgmt.ci_dependency (ci_id, depends_on_ci_id) FROM STDIN"
-	COPY (SELECT DISTINCT 1 + i, 1 + least(:items, i + 1 + (i * 7919 + k * 104729) % 1000)
+	COPY (SELECT DISTINCT 1 + i, 1 + least(:items, i + 1 + (i::bigint * 7919 + k * 104729) % 1000)
 		FROM generate_series(1, :items * 9 / 10) AS i, generate_series(1, 3) AS k) TO STDOUT
 SQL
 
@@ -43,7 +43,7 @@ load() {
 			FROM generate_series(0, :n - 1) AS i, LATERAL (SELECT now() - interval '1 hour' - :from * interval '1 day' - i * (:span * interval '1 day' / :n)) AS x (e)) TO STDOUT
 	SQL
 	sql -v first="$1" -v n="$2" -v items="$items" <<-'SQL' | sql -c "COPY changemgmt.change_item (change_id, ci_id) FROM STDIN"
-		COPY (SELECT :first + i, 2 + (i * 7919 + k * 15485863) % :items FROM generate_series(0, :n - 1) AS i, generate_series(0, 1) AS k) TO STDOUT
+		COPY (SELECT :first + i, 2 + (i::bigint * 7919 + k * 15485863) % :items FROM generate_series(0, :n - 1) AS i, generate_series(0, 1) AS k) TO STDOUT
 	SQL
 }
 
