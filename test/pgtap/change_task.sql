@@ -476,6 +476,20 @@ SELECT changemgmt.add_task(:old, 'written under 1.0') \g /dev/null
 SELECT ok(bool_and(e -> 'new' ? 'depends_on' AND e -> 'new' ? 'is_smoke_test'), 'what is recorded now says them') FROM changemgmt.ledger, jsonb_array_elements(changed -> 'change_task') AS e
 WHERE subject_kind = 'change' AND subject_id = :old AND changed ? 'change_task';
 
+-- history comes in as it is, and can be gone on with
+COPY changemgmt.change (id, title, model, type, status, actual_start) FROM stdin;
+900001	old	lean_standard	standard	in_progress	2001-01-01 00:00:00+00
+\.
+COPY changemgmt.change_task (id, change_id, phase, position, title, status, depends_on, is_smoke_test, checklist_key, object_kind, object_name, reviewed_at) FROM stdin;
+900001	900001	implementation	2	long ago	failed	{-7,900001}	true	no_such	\N	\N	2001-01-01 00:00:00+00
+900002	900001	implementation	1	before	open	{-7}	false	\N	schema	s	\N
+\.
+SELECT results_eq('SELECT depends_on, status, checklist_key, reviewed_at FROM changemgmt.change_task WHERE id = 900001',
+	$$VALUES ('{-7,900001}'::bigint[], 'failed', 'no_such', '2001-01-01 00:00:00+00'::timestamptz)$$, 'history is stored as it is');
+SELECT is(left(pg_temp.refusal('SELECT changemgmt.complete_task(900001)'), 5), 'MC001', 'a smoke test of it waits for the step before');
+SELECT is(pg_temp.refusal('SELECT changemgmt.complete_task(900002)'), 'ok', 'which waits for no task that is not there');
+SELECT is(pg_temp.refusal('SELECT changemgmt.complete_task(900001)'), 'ok', 'then it is done');
+
 -- documents name dependencies by place
 SELECT id AS doc FROM changemgmt.create_change_from('{"title": "document", "model": "lean_standard", "tasks": ["first", {"title": "second", "depends_on": [1]},
 	{"title": "third", "depends_on": [2, 1], "is_smoke_test": true, "object_kind": "schema", "object_name": "s", "object_system": "db"}]}') \gset

@@ -769,7 +769,8 @@ CREATE TEMP TABLE revisioned AS
 	SELECT p.proname::text AS name, CASE p.proname WHEN 'edit_change' THEN $$, '{}'$$ WHEN 'edit_template' THEN $$, '{}'$$ WHEN 'advance' THEN ', ''closed'''
 		WHEN 'approve_with_conditions' THEN ', ''{look}''' WHEN 'vote_for' THEN ', ''mona'', ''approved''' ELSE '' END AS more
 	FROM pg_proc AS p
-	WHERE p.pronamespace = 'changemgmt'::regnamespace AND 'expected_revision' = ANY (p.proargnames);
+	WHERE p.pronamespace = 'changemgmt'::regnamespace AND 'expected_revision' = ANY (p.proargnames)
+		AND p.proargnames[1] = 'change_id';
 SELECT is_empty('SELECT verb FROM verb EXCEPT SELECT name FROM revisioned', 'every verb takes expected_revision');
 SELECT is(concat_ws(' ', r.code, r.message), format('MC010 %s has moved on: it is at revision %s, not %s',
 		changemgmt.change_number(id), pg_temp.get(id, 'revision'), pg_temp.get(id, 'revision')::bigint - 1),
