@@ -254,6 +254,37 @@ SELECT set_eq(format('SELECT * FROM pg_temp.owed(%s, now())', :standard), $$VALU
 SELECT changemgmt.confirm_stability(:standard), changemgmt.close(:standard) \g /dev/null
 SELECT is((SELECT status FROM changemgmt.change WHERE id = :standard), 'closed', 'which closing does not wait for');
 
+-- a rollback trigger
+SELECT pg_temp.planned('tripped', 'standard', 'bob') AS tripped \gset
+SELECT pg_temp.act('bob') \g /dev/null
+INSERT INTO changemgmt.change_check (change_id, title, signal, threshold, bad_when, is_rollback_trigger, is_required) VALUES (:tripped, 'rate', 'errors', 5, 'above', true, false) RETURNING id AS rate \gset
+SELECT changemgmt.advance(:tripped, 'in_progress') \g /dev/null
+SELECT changemgmt.complete(:tripped), changemgmt.record_check(min(id), true) FROM changemgmt.change_check WHERE change_id = :tripped AND title = 'health' \g /dev/null
+SELECT changemgmt.record_observation(:rate, 4) \g /dev/null
+SELECT is_empty(format('SELECT FROM pg_temp.owed(%s, now())', :tripped), 'a good value asks for nothing');
+SELECT changemgmt.record_observation(:rate, 9), changemgmt.record_observation(:rate, 10) \g /dev/null
+SELECT results_eq(format($$SELECT d.title, d.check_id, d.due_at = c.tripped_at, d.person_id FROM changemgmt.duty AS d JOIN changemgmt.change_check AS c ON c.id = d.check_id
+	WHERE d.change_id = %s AND d.kind = 'rollback_decision'$$, :tripped),
+	format($$VALUES ('Check "rate" was tripped: roll back, fail, or pass with issues', %s::bigint, true, changemgmt.person_id('bob'))$$, :rate), 'a bad one asks for a decision, at once, and once');
+SELECT is(left(pg_temp.refusal('bob', format($$SELECT changemgmt.complete_duty(%s, 'we wait')$$, pg_temp.duty(:tripped, 'rollback_decision'))), 5), 'MC002', 'which is not done by a word');
+SELECT is(left(pg_temp.refusal('mona', format($$SELECT changemgmt.cancel_duty(%s, 'we wait')$$, pg_temp.duty(:tripped, 'rollback_decision'))), 5), 'MC003', 'nor called off');
+SELECT pg_temp.act('bob') \g /dev/null
+SELECT changemgmt.resume_work(:tripped, 'again') \g /dev/null
+SELECT is_empty(format('SELECT FROM pg_temp.owed(%s, now())', :tripped), 'work that goes on decides nothing yet');
+SELECT changemgmt.complete(:tripped), changemgmt.record_observation(:rate, 9), changemgmt.record_check(min(id), true) FROM changemgmt.change_check WHERE change_id = :tripped AND title = 'health' \g /dev/null
+SELECT changemgmt.pass(:tripped, issues => 'one client, whom we told') \g /dev/null
+SELECT is((SELECT result FROM changemgmt.duty WHERE id = pg_temp.duty(:tripped, 'rollback_decision')), 'pass with issues', 'to pass with issues is one');
+SELECT changemgmt.record_observation(:rate, 9) \g /dev/null
+SELECT is_empty(format('SELECT FROM pg_temp.owed(%s, now())', :tripped), 'what was decided on is not asked again');
+SELECT changemgmt.close(:tripped) \g /dev/null
+SELECT pg_temp.planned('tripped too', 'lean_standard', 'bob') AS second \gset
+INSERT INTO changemgmt.change_check (change_id, title, signal, threshold, bad_when, is_rollback_trigger, is_required) VALUES (:second, 'rate', 'errors', 5, 'above', true, false) RETURNING id AS second_rate \gset
+SELECT changemgmt.advance(:second, 'in_progress'), changemgmt.record_observation(:second_rate, 9) \g /dev/null
+SELECT is((SELECT array_agg(kind) FROM pg_temp.owed(:second, now())), '{rollback_decision}'::text[], 'in a lean model, too');
+SELECT changemgmt.roll_back(:second, 'errors', 'testing') \g /dev/null
+SELECT results_eq(format($$SELECT done_by_id, result FROM changemgmt.duty WHERE id = %s$$, pg_temp.duty(:second, 'rollback_decision')),
+	$$VALUES (changemgmt.person_id('bob'), 'roll_back')$$, 'to roll back is another');
+
 -- ----------------------------------------------------------------
 -- Models
 -- ----------------------------------------------------------------
@@ -288,6 +319,35 @@ SELECT is(pg_temp.refusal('bob', $$SELECT changemgmt.declare_emergency('Again', 
 SELECT changemgmt.set_setting('overdue_duty_blocks', 'off') \g /dev/null
 SELECT is(left(pg_temp.refusal('mona', $$SELECT changemgmt.set_setting('overdue_duty_blocks', 'maybe')$$), 5), 'MC008', 'on or off');
 
+-- ----------------------------------------------------------------
+-- Who sees what
+-- ----------------------------------------------------------------
+
+CREATE ROLE regress_onlooker;
+SELECT changemgmt.grant_role('regress_onlooker', 'implementer'), changemgmt.add_person('regress_onlooker') \g /dev/null
+SELECT pg_temp.act('ann') \g /dev/null
+SELECT id AS secret FROM changemgmt.create_change('secret', model => 'lean_normal', owner => 'ann', confidential => true) \gset
+SELECT id AS secret_duty FROM changemgmt.assign_duty(:secret, 'other', 'hush', 'bob', now() - interval '1 hour') \gset
+CREATE FUNCTION pg_temp.seen(which bigint) RETURNS bigint[] LANGUAGE sql AS $$
+	SELECT ARRAY[(SELECT count(*) FROM changemgmt.duty WHERE id = which), (SELECT count(*) FROM changemgmt.open_duty WHERE duty_id = which),
+		(SELECT count(*) FROM changemgmt.overdue_duty WHERE duty_id = which), (SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'duty' AND subject_id = which)] $$;
+CREATE FUNCTION pg_temp.tried(sql text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE sql;
+	RETURN '';
+EXCEPTION WHEN OTHERS THEN
+	RETURN sqlstate;
+END $$;
+SELECT pg_temp.act('') \g /dev/null
+SET LOCAL ROLE regress_onlooker;
+SELECT pg_temp.seen(:secret_duty) AS hidden, pg_temp.seen(:direct) AS shown \gset
+SELECT pg_temp.tried(format('SELECT changemgmt.complete_duty(%s)', :secret_duty)) AS refused,
+	pg_temp.tried(format($$SELECT changemgmt.assign_duty(%s, 'other', due_at => now())$$, :secret)) AS refused_too \gset
+RESET ROLE;
+SELECT is(:'hidden'::bigint[], '{0,0,0,0}', 'duties of a confidential change are not seen by others, nor their trail');
+SELECT is(:'shown'::bigint[], '{1,0,0,2}', 'others are');
+SELECT is(:'refused'::text, 'MC008', 'nor done');
+SELECT is(:'refused_too'::text, 'MC008', 'nor given');
 SELECT is_empty('SELECT * FROM changemgmt.verify_ledger()', 'the trail is whole');
 SELECT is_empty($$SELECT * FROM changemgmt.doctor(deep => true) WHERE severity <> 'note'$$, 'and nothing is wrong');
 SELECT finish();
