@@ -145,6 +145,38 @@ SELECT number, status, outcome, due FROM pass(3, evidence => 'Payments go throug
 \set ECHO none
 
 \echo
+\echo '--- It acted first and writes afterwards: what it owes, by when'
+\set ECHO queries
+SELECT kind, person, due_at, is_overdue FROM open_duty WHERE change_id = 3 ORDER BY due_at, duty_id;
+\set ON_ERROR_STOP off
+SELECT close(3);
+SELECT complete_duty(duty_id) FROM open_duty WHERE change_id = 3 AND kind = 'full_record';
+SELECT complete_duty(duty_id) FROM open_duty WHERE change_id = 3 AND kind = 'authoriser_confirmation';
+SELECT complete_duty(duty_id, 'All well.') FROM open_duty WHERE change_id = 3 AND kind = 'independent_review';
+\set ON_ERROR_STOP on
+\set ECHO none
+\o /dev/null
+SELECT complete_duty(d.duty_id, 'Posted by the hotline.', least(c.actual_start + interval '3 minutes', now()))
+FROM open_duty AS d JOIN change AS c ON c.id = d.change_id WHERE d.change_id = 3 AND d.kind = 'status_page';
+SELECT edit_change(3, '{"description": "Restarted on both nodes.", "justification": "No payments.", "user_impact": "None could pay.",
+    "risk_level": "medium", "rollback_trigger": "It does not come up", "rollback_plan": "Fail over", "rollback_minutes": 10}');
+SELECT complete_duty(duty_id, 'The gateway hung after a failover.') FROM open_duty WHERE change_id = 3 AND kind IN ('root_cause', 'full_record');
+SELECT complete_duty(duty_id, 'Restarted.') FROM open_duty WHERE change_id = 3 AND kind = 'resolution_summary';
+SET changemgmt.actor = 'carol';
+SELECT complete_duty(duty_id) FROM open_duty WHERE change_id = 3 AND kind = 'authoriser_confirmation';
+SET changemgmt.actor = 'dave';
+\o
+\set ECHO queries
+SELECT review_change(3, 'independent', went_well => 'Called within minutes.', went_badly => 'No update while it lasted.') AS review;
+SELECT review_change(3, 'post_mortem', causes => 'A connection pool that never gives up.', lessons => 'Fail over in the daytime first.',
+    actions => 'A timeout for the pool.') AS review;
+SELECT number, incident, authoriser, status_page_late_minutes AS late, updates_made, updates_missed, is_confirmed, is_record_complete, open_duties, is_kept
+FROM emergency_compliance WHERE change_id = 3;
+SET changemgmt.actor = 'bob';
+SELECT requirement, message FROM why_not(3, 'close');
+\set ECHO none
+
+\echo
 \echo '--- A release whose verification fails is rolled back.  One approver here, no board'
 \set ECHO queries
 SELECT number, status FROM create_change('Release version 4.2 of the shop',
