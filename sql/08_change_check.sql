@@ -45,7 +45,8 @@ COMMENT ON FUNCTION changemgmt.model_validations(text, integer) IS
 	'The stages (24_hours, 7_days) that a version of a model wants validated before close; null where there is no such version.';
 
 -- Each check, and each stage that the model asks for and nobody has planned a
--- check for. A result of before its stage does not count (validations_done).
+-- check for. A result of before its stage does not count (validations_done), nor
+-- does that of a rollback trigger of before the work was complete (verified).
 CREATE VIEW changemgmt.verification WITH (security_invoker = true) AS
 	WITH planned AS (
 		SELECT c.id AS change_id, c.status, c.outcome, c.model, k.id AS check_id,
@@ -77,7 +78,8 @@ CREATE VIEW changemgmt.verification WITH (security_invoker = true) AS
 		   b.login AS checked_by, p.tripped_at,
 		   CASE WHEN p.tripped_at IS NOT NULL THEN 'tripped'
 			   WHEN p.passed IS NOT NULL
-					AND (p.stage = 'immediate' OR p.checked_at >= p.due_at)
+					AND (p.checked_at >= p.due_at
+						 OR (p.stage = 'immediate' AND NOT p.is_rollback_trigger))
 				   THEN CASE WHEN p.passed THEN 'passed' ELSE 'failed' END
 			   WHEN p.status IN ('closed', 'cancelled', 'rolled_back')
 					OR p.outcome = 'failed' THEN 'not made'

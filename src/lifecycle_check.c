@@ -476,21 +476,36 @@ check_manifest_reviewed(const Transition *t)
 static char *
 check_verified(const Transition *t)
 {
+	/* what trips a rollback is looked at after the work, not before its end */
 	static KeptPlan plan = {
-		"SELECT title, passed, id FROM changemgmt.change_check"
+		"SELECT title, CASE WHEN is_too_early THEN NULL ELSE passed END, id, is_too_early"
+		" FROM (SELECT *, COALESCE(is_rollback_trigger"
+		"  AND checked_at OPERATOR(pg_catalog.<) $2, false) AS is_too_early"
+		"  FROM changemgmt.change_check"
+		"  WHERE change_id OPERATOR(pg_catalog.=) $1"
+		"  AND stage OPERATOR(pg_catalog.=) 'immediate') AS k"
+		" WHERE is_required OR (passed AND NOT is_too_early) ORDER BY id",
+		2, {INT8OID, TIMESTAMPTZOID}, NULL
+	};
+	/* with the table of 1.0 */
+	static KeptPlan plan_before = {
+		"SELECT title, passed, id, false FROM changemgmt.change_check"
 		" WHERE change_id OPERATOR(pg_catalog.=) $1"
 		" AND stage OPERATOR(pg_catalog.=) 'immediate'"
 		" AND (is_required OR passed) ORDER BY id",
 		1, {INT8OID}, NULL
 	};
-	Datum		argument = t->row->value[CH_id];
+	Datum		arguments[2] = {t->row->value[CH_id],
+		change_is_null(t->row, deployed_at) ?
+		TimestampTzGetDatum(DT_NOBEGIN) : t->row->value[CH_deployed_at]};
 	bool		with_issues = !t->thought_of &&
 		change_outcome(t->row) == OUTCOME_SUCCESSFUL_WITH_ISSUES;
 	StringInfoData buf;
 	int			passed = 0;
 
 	initStringInfo(&buf);
-	kept_plan_execute(&plan, &argument, NULL, 0);
+	kept_plan_execute(column_exists("change_check", "is_rollback_trigger") ?
+					  &plan : &plan_before, arguments, NULL, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -503,7 +518,10 @@ check_verified(const Transition *t)
 									  SPI_tuptable->tupdesc, 3);
 
 		if (isnull)
-			text_list_add(&buf, psprintf("check %s \"%s\" was not made", id, title));
+			text_list_add(&buf, psprintf("check %s \"%s\" was not made%s", id, title,
+										 strcmp(SPI_getvalue(SPI_tuptable->vals[i],
+															 SPI_tuptable->tupdesc, 4),
+												"t") == 0 ? " since the work was complete" : ""));
 		else if (good)
 			passed++;
 		else if (!with_issues || !t->model->issues_despite_failed_check)

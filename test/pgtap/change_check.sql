@@ -325,6 +325,10 @@ SELECT is(pg_temp.tried(sql), '', 'what is left: ' || sql) FROM (VALUES
 	(format('SELECT changemgmt.fail(%s, ''errors'', ''fixed forward'')', :t)),
 	(format('SELECT changemgmt.pass(%s, issues => ''one client, whom we told'')', :t)),
 	(format('SELECT changemgmt.resume_work(%s, ''a step was left out'')', :t))) AS v (sql);
+-- what is not required is not asked for, whenever it was seen
+SELECT pg_temp.made('in_progress', checks => '["works", {"title": "rate", "signal": "errors", "threshold": 5, "is_rollback_trigger": true, "is_required": false}]') AS early \gset
+SELECT record_observation(pg_temp.check_of(:early, 'rate'), 1), record_check(pg_temp.check_of(:early, 'works'), true), complete(:early) \g /dev/null
+SELECT is(pg_temp.tried(format('SELECT changemgmt.pass(%s)', :early)), '', 'a trigger that is not required needs no value');
 -- in a model that takes no issues, none passes
 SELECT pg_temp.made('verifying', 'lean_standard', '["works", {"title": "rate", "signal": "errors", "threshold": 5, "is_rollback_trigger": true, "is_required": false}]') AS lean \gset
 SET LOCAL changemgmt.actor = 'vera';
@@ -344,6 +348,11 @@ SELECT is((SELECT revision FROM change WHERE id = :t), :resumed::bigint, 'and re
 SELECT is_empty(format('SELECT * FROM changemgmt.verify_ledger(''change'', %s)', :t), 'the trail knows all of it');
 SELECT status FROM complete(:t) \g /dev/null
 SET LOCAL changemgmt.actor = 'vera';
+SELECT is((row_of).passed, true, 'what was good before') FROM pg_temp.row_of(:rate);
+SELECT is(pg_temp.refusal(format('SELECT changemgmt.pass(%s)', :t)), format('MC002 | verified: check %s "rate" was not made since the work was complete', :rate),
+	'says nothing of the work that began anew');
+SELECT is((SELECT state FROM verification WHERE check_id = :rate), 'not due', 'and is as good as none') WHERE now() < (SELECT deployed_at FROM change WHERE id = :t);
+SELECT is(pg_temp.tried(format('SELECT changemgmt.record_observation(%s, 1); SELECT changemgmt.pass(%s)', :rate, :t)), '', 'a new value does');
 SELECT is(record_observation(:rate, 6), false, 'it trips again');
 SELECT isnt((row_of).tripped_at, NULL, 'anew') FROM pg_temp.row_of(:rate);
 UPDATE change SET status = 'in_progress', status_reason = 'once more' WHERE id = :t;
