@@ -363,6 +363,19 @@ CREATE FUNCTION changemgmt.risk_summary(
 COMMENT ON FUNCTION changemgmt.risk_summary(bigint) IS
 	'The risk of a change in one row, with the three weightiest reasons in words: as it was stored last, where the plan was not edited since, else as it is now (assessed_at is null). Errors: MC008 for an unknown change.';
 
+CREATE FUNCTION changemgmt.policy_backtest(
+	policy text, from_at timestamptz DEFAULT '-infinity',
+	to_at timestamptz DEFAULT 'infinity',
+	OUT changes bigint, OUT to_board bigint, OUT board_share numeric,
+	OUT failed bigint, OUT caught bigint, OUT caught_share numeric,
+	OUT board_failure_rate numeric, OUT waiting_hours numeric,
+	OUT mean_wait_hours numeric, OUT waits_assumed bigint)
+	RETURNS SETOF record
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1 COST 100000
+	AS 'MODULE_PATHNAME', 'policy_backtest';
+COMMENT ON FUNCTION changemgmt.policy_backtest(text, timestamptz, timestamptz) IS
+	'What a policy would have done to the production changes that were executed from from_at to before to_at: how many it sends to a board, how many of the failures it catches, how long they wait. A policy is such as score >= 50, level >= high, risk_level >= high, matrix glpi >= high, all or none. Errors: MC008.';
+
 -- Records are read by index, the latest first.
 -- since 1.1
 CREATE INDEX change_owner_executed_idx

@@ -259,12 +259,19 @@ change_row_result(ChangeRow *row)
 	bool		isnull;
 	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
 									  SPI_tuptable->tupdesc, 1, &isnull);
+
+	Assert(!isnull);
+	change_row_of_datum(row, value);
+}
+
+void
+change_row_of_datum(ChangeRow *row, Datum value)
+{
 	HeapTupleHeader header = DatumGetHeapTupleHeader(value);
 	HeapTuple	tuple = palloc(sizeof(HeapTupleData));
 	TupleDesc	desc;
 	TupleDesc	copy;
 
-	Assert(!isnull);
 	tuple->t_len = HeapTupleHeaderGetDatumLength(header);
 	ItemPointerSetInvalid(&tuple->t_self);
 	tuple->t_tableOid = InvalidOid;

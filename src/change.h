@@ -148,6 +148,8 @@ extern void change_row_read(ChangeRow *row, HeapTuple tuple, TupleDesc desc);
  * in the SPI context.
  */
 extern void change_row_result(ChangeRow *row);
+/* The same of such a row at hand; it lives in the current context. */
+extern void change_row_of_datum(ChangeRow *row, Datum value);
 /* Make a tuple of the row with its present values. */
 extern HeapTuple change_row_form(const ChangeRow *row);
 extern bool change_column_equal(const ChangeRow *a, const ChangeRow *b,

@@ -374,6 +374,7 @@ static const ShippedFunction functions[] = {
 	{"plan", NULL, "volatile"},
 	{"plan_meetings", NULL, "volatile"},
 	{"plan_missing", NULL, "stable strict"},
+	{"policy_backtest", NULL, "stable strict"},
 	{"proposal_judge", NULL, "volatile"},
 	{"propose_template", NULL, "volatile"},
 	{"publish_template", NULL, "volatile"},

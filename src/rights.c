@@ -176,6 +176,7 @@ static const struct
 	{"person_id", ALL_DUTIES},
 	{"model_validations", ALL_DUTIES},
 	{"plan_missing", ALL_DUTIES},
+	{"policy_backtest", ALL_DUTIES},
 	{"requirement_list", ALL_DUTIES},
 	{"risk_explain", ALL_DUTIES},
 	{"risk_level", ALL_DUTIES},

@@ -121,6 +121,7 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('open_windows', 'changemgmt.open_windows(''db'', ''[2026-07-01,2026-07-03)'')'),
 	('person_id', 'changemgmt.person_id(''ada'')'),
 	('requirement_list', 'changemgmt.requirement_list()'),
+	('policy_backtest', 'changemgmt.policy_backtest(''all'')'),
 	('risk_explain', 'changemgmt.risk_explain({planned})'),
 	('risk_level', 'changemgmt.risk_level({planned})'),
 	('risk_score', 'changemgmt.risk_score({planned})'),

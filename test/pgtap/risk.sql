@@ -226,6 +226,27 @@ SELECT is(pg_temp.value(:hand, 'record_of_model'), 0.10, 'a success that caused 
 INSERT INTO changemgmt.change_link (change_id, relation, target_change_id) VALUES (:rehearsal, 'remediates', :caused + 1);
 SELECT is(pg_temp.value(:hand, 'record_of_model'), 0.14, 'and one that is remediated: 4 of 60');
 
+-- What a policy would have done: 60 executed, 1 failed, 10 rolled back, 1 caused, 1 remediated; nobody has assessed them
+
+SELECT results_eq($$SELECT policy, changes, to_board, failed, caught, caught_share, board_failure_rate, waiting_hours, mean_wait_hours, waits_assumed
+		FROM unnest('{all,none,risk_level >= critical,score >= 0,score >= 100,level >= critical,matrix znuny >= critical}'::text[]) WITH ORDINALITY AS p (policy, n), changemgmt.policy_backtest(policy) ORDER BY n$$,
+	$$VALUES ('all', 60::bigint, 60::bigint, 13::bigint, 13::bigint, 1.0000, 0.2167, NULL::numeric, NULL::numeric, 60::bigint), ('none', 60, 0, 13, 0, 0.0000, NULL, 0.00, NULL, 0),
+		('risk_level >= critical', 60, 60, 13, 13, 1.0000, 0.2167, NULL, NULL, 60), ('score >= 0', 60, 60, 13, 13, 1.0000, 0.2167, NULL, NULL, 60), ('score >= 100', 60, 0, 13, 0, 0.0000, NULL, 0.00, NULL, 0),
+		('level >= critical', 60, 59, 13, 12, 0.9231, 0.2034, NULL, NULL, 59), ('matrix znuny >= critical', 60, 60, 13, 13, 1.0000, 0.2167, NULL, NULL, 60)$$, 'policies that are tried on the past');
+COPY changemgmt.change (title, model, status, outcome, actual_start, actual_end, submitted_at, approved_at, risk_level, environment) FROM stdin;
+waited	normal	closed	failed	2021-01-01 01:00Z	2021-01-01 02:00Z	2020-12-30 00:00Z	2020-12-31 00:00Z	high	production
+waited longer	normal	closed	successful	2021-01-02 01:00Z	2021-01-02 02:00Z	2020-12-29 00:00Z	2020-12-31 00:00Z	low	production
+did not wait	normal	closed	successful	2021-01-03 01:00Z	2021-01-03 02:00Z	\N	\N	high	production
+elsewhere	normal	closed	failed	2021-01-03 01:00Z	2021-01-03 02:00Z	\N	\N	high	test
+not done	normal	closed	not_implemented	2021-01-03 01:00Z	2021-01-03 02:00Z	\N	\N	high	production
+later	normal	closed	failed	2021-01-03 01:00Z	2021-02-01 00:00Z	\N	\N	high	production
+\.
+SELECT results_eq($$SELECT * FROM changemgmt.policy_backtest('risk_level >= high', '2021-01-01 00:00Z', '2021-02-01 00:00Z')$$,
+	$$VALUES (3::bigint, 2::bigint, 0.6667, 1::bigint, 1::bigint, 1.0000, 0.5000, 60.00, 36.00, 1::bigint)$$, 'a day, and a mean of a day and a half for the one that did not wait');
+SELECT matches(pg_temp.refusal(format('SELECT changemgmt.policy_backtest(%L)', p)), '^MC008 ', 'no policy: ' || p)
+FROM unnest('{"",score,"score > 5","score >= 101","score >= -1","score >= NaN","level >= worst","matrix nobody_s >= high","all of them"}'::text[]) AS p;
+DELETE FROM changemgmt.site_setting;
+
 -- Weights, and factors of a site
 
 SELECT changemgmt.set_risk_factor('tier', 0), changemgmt.set_risk_factor('size', is_on => false) \g /dev/null

@@ -488,6 +488,7 @@ my %reads = (
 	'recurrence_out(changemgmt.recurrence)'                 => 'q.a',
 	'recurrence_send(changemgmt.recurrence)'                => 'q.a',
 	'requirement_list()'                                   => '',
+	'policy_backtest(text,timestamp with time zone,timestamp with time zone)' => "'level >= high'",
 	'risk_explain(bigint)'                                 => 'c.id',
 	'risk_level(bigint)'                                   => 'c.id',
 	'risk_score(bigint)'                                   => 'c.id',

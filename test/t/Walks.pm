@@ -249,6 +249,8 @@ otto | | SELECT r FROM changemgmt.change AS c, changemgmt.risk_explain(c.id) AS 
 otto | | SELECT r FROM changemgmt.change AS c, changemgmt.risk_summary(c.id) AS r
 otto | | SELECT r FROM changemgmt.change AS c, changemgmt.risk_what_if(c.id, '{"touches_security": true, "model": "standard"}') AS r
 otto | MC008 | SELECT changemgmt.risk_score(-1)
+otto | | SELECT changemgmt.policy_backtest(p) FROM unnest('{all,none,score >= 50,level >= high,risk_level >= high,matrix glpi >= high}'::text[]) AS p
+otto | MC008 | SELECT changemgmt.policy_backtest('now and then')
 otto | MC006 | DELETE FROM changemgmt.risk_assessment
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "nothing"}')
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "normal", "plan": {"colour": "red"}}')
