@@ -230,7 +230,8 @@ row_is_plan(PartTable table, HeapTuple tuple, TupleDesc desc)
 
 static const char *const plan_columns[][16] = {
 	[PART_ITEM] = {"ci_id", "role", "version_before", "version_after", NULL},
-	[PART_RISK] = {"description", "likelihood", "impact", "mitigation", NULL},
+	[PART_RISK] = {"description", "likelihood", "impact", "mitigation",
+		"owner_id", "residual_likelihood", "residual_impact", NULL},
 	[PART_TASK] = {"phase", "position", "title", "description",
 	"object_kind", "object_name", "is_condition", "depends_on", "is_smoke_test",
 	"checklist_key", "object_system", NULL},
