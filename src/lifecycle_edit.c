@@ -67,10 +67,15 @@ static struct
 			" e OPERATOR(pg_catalog.->>) 'version_after'"
 			" FROM pg_catalog.jsonb_array_elements($2) AS e",
 	2, {INT8OID, JSONBOID}, NULL}},
-	{"risks", {"description", "likelihood", "impact", "mitigation", NULL}, NULL, {
-			"INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact, mitigation)"
-			" SELECT $1, r.description, r.likelihood, r.impact, r.mitigation"
-			" FROM pg_catalog.jsonb_populate_recordset(NULL::changemgmt.change_risk, $2) AS r",
+	{"risks", {"description", "likelihood", "impact", "mitigation", "owner",
+			"residual_likelihood", "residual_impact", NULL}, NULL, {
+			"INSERT INTO changemgmt.change_risk (change_id, description, likelihood,"
+			" impact, mitigation, owner_id, residual_likelihood, residual_impact)"
+			" SELECT $1, r.description, r.likelihood, r.impact, r.mitigation,"
+			" changemgmt.person_id(e OPERATOR(pg_catalog.->>) 'owner'),"
+			" r.residual_likelihood, r.residual_impact"
+			" FROM pg_catalog.jsonb_array_elements($2) AS e,"
+			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_risk, e) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
 	{"tasks", {"title", "phase", "position", "description", "assignee",
 			"object_kind", "object_name", "object_system", "depends_on",
@@ -121,6 +126,13 @@ static KeptPlan checks_insert_before = {
 	" r.title, r.expected, COALESCE(r.is_required, true)"
 	" FROM pg_catalog.jsonb_array_elements($2) AS e,"
 	" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check, e) AS r",
+	2, {INT8OID, JSONBOID}, NULL
+};
+
+static KeptPlan risks_insert_before = {
+	"INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact, mitigation)"
+	" SELECT $1, r.description, r.likelihood, r.impact, r.mitigation"
+	" FROM pg_catalog.jsonb_populate_recordset(NULL::changemgmt.change_risk, $2) AS r",
 	2, {INT8OID, JSONBOID}, NULL
 };
 
@@ -558,6 +570,9 @@ parts_insert(int64 change_id, Jsonb *document)
 		kept_plan_execute_input(strcmp(parts[i].key, "checks") == 0 &&
 								!column_exists("change_check", "signal") ?
 								&checks_insert_before :
+								strcmp(parts[i].key, "risks") == 0 &&
+								!column_exists("change_risk", "residual_impact") ?
+								&risks_insert_before :
 								strcmp(parts[i].key, "tasks") == 0 &&
 								!has_checklists() ?
 								&tasks_insert_before : &parts[i].insert,
@@ -806,12 +821,22 @@ copy_change(PG_FUNCTION_ARGS)
 			" SELECT $2, ci_id, role, version_after FROM changemgmt.change_item"
 			" WHERE change_id OPERATOR(pg_catalog.=) $1 ORDER BY id",
 		2, {INT8OID, INT8OID}, NULL},
-		{"INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact, mitigation)"
-			" SELECT $2, description, likelihood, impact, mitigation"
-			" FROM changemgmt.change_risk"
-			" WHERE change_id OPERATOR(pg_catalog.=) $1 ORDER BY id",
-		2, {INT8OID, INT8OID}, NULL},
 		{NULL, 0, {0}, NULL},	/* tasks */
+	};
+	static KeptPlan risks = {
+		"INSERT INTO changemgmt.change_risk (change_id, description, likelihood,"
+		" impact, mitigation, owner_id, residual_likelihood, residual_impact)"
+		" SELECT $2, description, likelihood, impact, mitigation, owner_id,"
+		" residual_likelihood, residual_impact FROM changemgmt.change_risk"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1 ORDER BY id",
+		2, {INT8OID, INT8OID}, NULL
+	};
+	static KeptPlan risks_before = {
+		"INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact, mitigation)"
+		" SELECT $2, description, likelihood, impact, mitigation"
+		" FROM changemgmt.change_risk"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1 ORDER BY id",
+		2, {INT8OID, INT8OID}, NULL
 	};
 #define COPY_CHECKS(columns) \
 	"INSERT INTO changemgmt.change_check (change_id, " columns ")" \
@@ -902,6 +927,8 @@ copy_change(PG_FUNCTION_ARGS)
 	kept_plan_execute_input(&insert, arguments, nulls, 0);
 	arguments[1] = spi_first_value(1, &isnull);
 	arguments[2] = JsonbPGetDatum(checklist_jsonb(model->checklist));
+	kept_plan_execute(column_exists("change_risk", "residual_impact") ?
+					  &risks : &risks_before, arguments, NULL, 0);
 	for (size_t i = 0; i < lengthof(copies); i++)
 		kept_plan_execute(copies[i].sql ? &copies[i] :
 						  has_checklists() ? &tasks : &tasks_before,

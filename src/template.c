@@ -311,7 +311,10 @@ plan_of(const ChangeRow *row)
 		"  WHERE p.change_id OPERATOR(pg_catalog.=) c.id),"
 		" 'risks', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
 		"   'description', p.description, 'likelihood', p.likelihood,"
-		"   'impact', p.impact, 'mitigation', p.mitigation) ORDER BY p.id)"
+		"   'impact', p.impact, 'mitigation', p.mitigation)"
+		"   OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+		"   'residual_likelihood', p.residual_likelihood,"
+		"   'residual_impact', p.residual_impact)) ORDER BY p.id)"
 		"  FROM changemgmt.change_risk AS p"
 		"  WHERE p.change_id OPERATOR(pg_catalog.=) c.id),"
 		/* conditions, too: what the board asked for is part of what worked */

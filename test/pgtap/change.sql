@@ -211,7 +211,7 @@ FROM (VALUES
 	($$SELECT changemgmt.create_change_from('{"title": "x", "attributes": [1]}')$$,
 	 'MC008 | "attributes" is not an object'),
 	($$SELECT changemgmt.create_change_from('{"title": "x", "risks": [{"description": "r", "likelihood": "never", "impact": "low"}]}')$$,
-	 'MC008 | "never" is no value of likelihood | It is one of low, medium, high.')
+	 'MC008 | "never" is no value of likelihood | It is one of very_low, low, medium, high, very_high, unknown.')
 ) AS v (sql, expected);
 SELECT is(substr(pg_temp.refusal(sql), 1, length(expected)), expected, sql)
 FROM (VALUES

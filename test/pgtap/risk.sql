@@ -75,6 +75,12 @@ SELECT results_eq(format('SELECT likelihood, impact, mitigation, owner_id = chan
 SELECT is(pg_temp.value(:register, 'inherent_risk'), 0.20, 'the factor sees the risk before mitigation: 1 times 5 of 25');
 SELECT is((SELECT level || ' ' || sentence FROM changemgmt.risk_explain(:register) WHERE factor = 'matrix'),
 	'low matrix default: the worst of 1 risks has very_low likelihood and low impact after mitigation', 'the matrix what is left of it');
+SELECT id AS copied FROM changemgmt.copy_change(:register) \gset
+SELECT results_eq(format('SELECT description, likelihood, impact, mitigation, owner_id, residual_likelihood, residual_impact FROM changemgmt.change_risk WHERE change_id = %s', :copied),
+	format('SELECT description, likelihood, impact, mitigation, owner_id, residual_likelihood, residual_impact FROM changemgmt.change_risk WHERE change_id = %s', :register), 'a copy has all of it');
+SELECT id AS document FROM changemgmt.create_change_from('{"title": "document", "risks": [{"description": "r", "likelihood": "very_low", "impact": "high", "owner": "regress_ben", "residual_impact": "low"}]}') \gset
+SELECT results_eq(format('SELECT likelihood, owner_id = changemgmt.person_id(''regress_ben''), residual_likelihood, residual_impact FROM changemgmt.change_risk WHERE change_id = %s', :document),
+	$$VALUES ('very_low', true, NULL, 'low')$$, 'and a document can say it');
 UPDATE changemgmt.change_risk SET mitigation = ' ' WHERE id = :risk;
 SELECT is((SELECT level FROM changemgmt.risk_explain(:register) WHERE factor = 'matrix'), 'high', 'but only where a mitigation says why');
 SELECT matches(pg_temp.refusal(format($$SELECT changemgmt.register_risk(%s, 'r', 'often', 'low')$$, :register)), '^MC008 .*often', 'words of the list only');
