@@ -120,11 +120,14 @@ for history in $histories; do
 		more=$((history - first + week + 1))
 		load "$first" "$more" 14 $((365 * 5))
 		# of a hundred changes one caused an incident, half of them found out late
+		sql -v first="$first" -v n="$more" <<-'SQL' | sql -c "COPY changemgmt.incident (id, reference, began_at, resolved_at, outage_minutes) FROM STDIN"
+			COPY (SELECT c.id + 1000, 'PAST' || c.id, c.actual_end, c.actual_end + interval '2 hours', 30
+				FROM changemgmt.change AS c WHERE c.id >= :first AND c.id % 100 = 0) TO STDOUT
+		SQL
 		sql -v first="$first" -v n="$more" <<-'SQL' | sql -c "COPY changemgmt.incident_cause (incident_id, change_id, status, decided_at, withdrawn_at) FROM STDIN"
-			COPY (SELECT 1 + i % 100, c.id, CASE WHEN i % 10 = 0 THEN 'dismissed' ELSE 'confirmed' END, t, CASE WHEN i % 10 = 0 THEN t END
-				FROM generate_series(1, :n / 100) AS i
-				JOIN changemgmt.change AS c ON c.id = :first + i * 100 - 1,
-				LATERAL (SELECT c.actual_end + i % 2 * interval '60 days' + interval '1 hour') AS x (t)) TO STDOUT
+			COPY (SELECT c.id + 1000, c.id, CASE WHEN c.id % 1000 = 0 THEN 'dismissed' ELSE 'confirmed' END, t, CASE WHEN c.id % 1000 = 0 THEN t END
+				FROM changemgmt.change AS c, LATERAL (SELECT c.actual_end + c.id / 100 % 2 * interval '60 days' + interval '1 hour') AS x (t)
+				WHERE c.id >= :first AND c.id % 100 = 0) TO STDOUT
 		SQL
 		first=$((history + week + 1))
 	fi
