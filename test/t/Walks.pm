@@ -217,6 +217,7 @@ otto | MC010 | SELECT changemgmt.publish_template($1), changemgmt.publish_templa
 otto | MC005 | SELECT changemgmt.publish_template($1), changemgmt.edit_template($1, '{"title": "another"}')
 otto | | SELECT changemgmt.template_record('standing', 1), changemgmt.template_record('quick', 1)
 rules:
+otto | | SELECT nextval('public.key')
 otto | | SELECT changemgmt.ci_id('db')
 otto | | SELECT changemgmt.set_setting('reporting_time_zone', CASE changemgmt.setting_value('reporting_time_zone') WHEN 'UTC' THEN 'Europe/Berlin' ELSE 'UTC' END)
 otto | | SELECT changemgmt.setting_value('number_prefix')
@@ -306,29 +307,30 @@ otto | | SELECT changemgmt.duty_rights()
 otto | | SELECT changemgmt.hidden_changes()
 otto | | SELECT changemgmt.hidden_causes(), changemgmt.hidden_assessments(), changemgmt.hidden_duties(), changemgmt.hidden_items('agenda_item'), changemgmt.hidden_items('meeting_minute')
 otto | MC008 | SELECT changemgmt.hidden_items('change')
-otto | | SELECT changemgmt.add_incident_item('INC-walk', name) FROM changemgmt.configuration_item
-otto | MC008 | SELECT changemgmt.add_incident_item('INC-walk', 'nobody')
-otto | | SELECT changemgmt.incident_id('INC-walk'), changemgmt.incident_id('')
-otto | | SELECT changemgmt.record_incident('INC-' || pg_current_xact_id(), 'x', 2, 'outage', now() - interval '1 hour', now(), now(), ARRAY[min(name)], 5, 'here') FROM changemgmt.configuration_item
-otto | | SELECT changemgmt.record_incident('INC-' || pg_current_xact_id(), 'x'), changemgmt.record_incident('IND-' || pg_current_xact_id())
-otto | MC009 | SELECT changemgmt.record_incident('INC-' || pg_current_xact_id(), 'y')
-otto | MC008 | SELECT changemgmt.record_incident('INC-' || pg_current_xact_id(), items => '{nobody}')
-otto | | SELECT changemgmt.edit_incident('INC-' || pg_current_xact_id(), '{"title": "y", "kind": null}')
-otto | MC008 | SELECT changemgmt.edit_incident('INC-' || pg_current_xact_id(), '{"severity": "x"}')
-otto | | SELECT changemgmt.reopen_incident('INC-' || pg_current_xact_id(), 'again')
+otto | | SELECT changemgmt.add_incident_item('INC-' || $1, name) FROM changemgmt.configuration_item
+otto | MC008 | SELECT changemgmt.add_incident_item('INC-' || $1, 'nobody')
+otto | | SELECT changemgmt.incident_id('INC-' || $1), changemgmt.incident_id('')
+otto | | SELECT changemgmt.record_incident('INC-' || $1, 'x', 2, 'outage', now() - interval '1 hour', now(), now(), ARRAY[min(name)], 5, 'here') FROM changemgmt.configuration_item
+otto | | SELECT changemgmt.record_incident('INC-' || $1, 'x'), changemgmt.record_incident('INC-m' || $1)
+otto | MC009 | SELECT changemgmt.record_incident('INC-' || $1, 'y')
+otto | MC008 | SELECT changemgmt.record_incident('INC-' || $1, items => '{nobody}')
+otto | | SELECT changemgmt.edit_incident('INC-' || $1, '{"title": "y", "kind": null}')
+otto | MC008 | SELECT changemgmt.edit_incident('INC-' || $1, '{"severity": "x"}')
+otto | | SELECT changemgmt.reopen_incident('INC-' || $1, 'again')
 otto | MC008 | SELECT changemgmt.reopen_incident('INC-nowhere', 'again')
-otto | | SELECT changemgmt.resolve_incident('INC-' || pg_current_xact_id(), now(), 7)
-otto | MC008 | SELECT changemgmt.resolve_incident('INC-' || pg_current_xact_id(), '2000-01-01')
-otto | | SELECT changemgmt.suspect_cause('IND-' || pg_current_xact_id(), min(id), 'near'), changemgmt.confirm_cause('IND-' || pg_current_xact_id(), min(id), false) FROM changemgmt.change
-otto | MC001 | SELECT changemgmt.suspect_cause('IND-' || pg_current_xact_id(), min(id), 'near') FROM changemgmt.change
+otto | | SELECT changemgmt.resolve_incident('INC-' || $1, clock_timestamp(), 7)
+otto | MC008 | SELECT changemgmt.resolve_incident('INC-' || $1, '2000-01-01')
+otto | | SELECT changemgmt.record_unauthorized('suspected ' || $1, 'audit', now() - interval '3 hours', now() - interval '2 hours')
+otto | | SELECT changemgmt.suspect_cause('INC-m' || $1, id, 'near'), changemgmt.confirm_cause('INC-m' || $1, id, false) FROM changemgmt.change WHERE title = 'suspected ' || $1
+otto | MC001 | SELECT changemgmt.suspect_cause('INC-m' || $1, id, 'near') FROM changemgmt.change WHERE title = 'suspected ' || $1
 otto | MC006 | DELETE FROM changemgmt.incident_cause
-otto | MC002 | SELECT changemgmt.merge_incident('IND-' || pg_current_xact_id(), 'INC-' || pg_current_xact_id(), '')
-otto | MC008 | SELECT changemgmt.merge_incident('IND-' || pg_current_xact_id(), 'IND-' || pg_current_xact_id(), 'the same')
-otto | | SELECT changemgmt.merge_incident('IND-' || pg_current_xact_id(), 'INC-' || pg_current_xact_id(), 'the same')
-otto | MC005 | UPDATE changemgmt.incident SET title = 'z' WHERE reference = 'IND-' || pg_current_xact_id()
-otto | | SELECT changemgmt.suspect_changes('INC-walk'), changemgmt.suspect_changes('INC-walk', 0)
+otto | MC002 | SELECT changemgmt.merge_incident('INC-m' || $1, 'INC-' || $1, '')
+otto | MC008 | SELECT changemgmt.merge_incident('INC-m' || $1, 'INC-m' || $1, 'the same')
+otto | | SELECT changemgmt.merge_incident('INC-m' || $1, 'INC-' || $1, 'the same')
+otto | MC005 | UPDATE changemgmt.incident SET title = 'z' WHERE reference = 'INC-m' || $1
+otto | | SELECT changemgmt.suspect_changes('INC-' || $1), changemgmt.suspect_changes('INC-' || $1, 0)
 otto | MC008 | SELECT changemgmt.suspect_changes('INC-nowhere')
-otto | MC008 | SELECT changemgmt.suspect_changes('INC-walk', -1)
+otto | MC008 | SELECT changemgmt.suspect_changes('INC-' || $1, -1)
 otto | | SELECT changemgmt.changes_near(name) FROM changemgmt.configuration_item
 otto | MC008 | SELECT changemgmt.changes_near('nobody')
 otto | MC008 | SELECT changemgmt.changes_near(min(name), within => '-1 day') FROM changemgmt.configuration_item
