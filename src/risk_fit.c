@@ -544,9 +544,8 @@ fit_refuse_collinear(Fit *fit, const double *decomposed, int row)
 pg_noreturn static void
 fit_refuse_separated(Fit *fit, const double *step)
 {
-	fit_refuse(psprintf("the coefficients grow without end: %s %s some rows perfectly",
-						features_named(fit, step + 1, fit->features, 0.1),
-						"tells the outcome of"),
+	fit_refuse(psprintf("the coefficients grow without end: the outcome of some rows is told perfectly by %s",
+						features_named(fit, step + 1, fit->features, 0.3)),
 			   "A feature that is known only after the outcome is a leak: leave it out. A feature that is rarely set may separate by chance: leave it out or give a ridge, such as ridge => 1.");
 }
 

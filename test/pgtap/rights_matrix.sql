@@ -450,6 +450,7 @@ INSERT INTO seen VALUES
 	('change_schedule', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_fact', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('incident_change', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('risk_calibration', '- ok ok ok ok ok ok ok', 'changes', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('monthly_metrics', '- ok ok ok ok ok ok ok', 'month', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	-- it counts what is confidential
 	('metrics_fact', '- - - - - - - ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000');

@@ -158,9 +158,9 @@ INSERT INTO wrong (call, said) VALUES
 	('''SELECT x * 1e300 AS x, failed FROM regress_past'', ''{x}''', 'the values of feature "x" are too large'),
 	('''SELECT x, 1 - 3 * x AS z, failed FROM regress_past'', ''{x,z}''', 'feature "z" follows from "x"'),
 	('''SELECT x, y, n, 1e6 + x / 7.0 - 2 * y AS z, failed FROM regress_past'', ''{x,n,y,z}''', 'feature "z" follows from "x", "y"'),
-	('''SELECT x, y, failed AND n % 3 > 0 AS leak, failed FROM regress_past'', ''{x,y,leak}''', 'the coefficients grow without end: "leak" tells the outcome of some rows perfectly'),
-	('''SELECT y, x + 1000 * failed::integer AS leak, failed FROM regress_past'', ''{leak}''', 'the coefficients grow without end: "leak" tells the outcome of some rows perfectly'),
-	('''SELECT x, n = 5 AS once, failed FROM regress_past'', ''{x,once}''', 'the coefficients grow without end: "once" tells the outcome of some rows perfectly'),
+	('''SELECT x, y, failed AND n % 3 > 0 AS leak, failed FROM regress_past'', ''{x,y,leak}''', 'the coefficients grow without end: the outcome of some rows is told perfectly by "leak"'),
+	('''SELECT y, x + 1000 * failed::integer AS leak, failed FROM regress_past'', ''{leak}''', 'the coefficients grow without end: the outcome of some rows is told perfectly by "leak"'),
+	('''SELECT x, n = 5 AS once, failed FROM regress_past'', ''{x,once}''', 'the coefficients grow without end: the outcome of some rows is told perfectly by "once"'),
 	('''SELECT x, failed FROM regress_past, LATERAL (SELECT random() WHERE n > 0) AS r (v) WHERE v < 0.9'', ''{x}''', 'the source gives other rows each time it is read');
 SELECT is(r.said, 'MC008 ' || w.said, left(call, 120)) FROM wrong AS w, LATERAL pg_temp.refusal(format('SELECT changemgmt.fit_risk_model(%s)', call)) AS r
 WHERE call NOT LIKE '%random()%' ORDER BY place;
