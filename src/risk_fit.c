@@ -5,7 +5,7 @@
  *
  * Newton's method (iteratively reweighted least squares): each round is one
  * aggregate over the rows (risk_round.c), run through SPI as whoever calls,
- * with the snapshot of the calling statement; this file takes the steps in
+ * with the snapshot of the calling statement; risk_newton.c takes the steps in
  * between.  Only the result is written as the owner of the tables.
  *
  * Features are standardised for the rounds (mean 0, deviation 1), so that the
@@ -14,7 +14,7 @@
  * criterion is the deviance plus ridge times the sum of the squared
  * standardised coefficients, without the intercept.
  *
- * What has no answer is refused with a word for it: see fit_refuse().  There
+ * What has no answer is refused with a word for it: see risk_fit_refuse().  There
  * is no state between calls.
  *
  *-------------------------------------------------------------------------
@@ -51,61 +51,11 @@
 
 PG_FUNCTION_INFO_V1(fit_risk_model);
 
-#define ROUNDS_MAX	100
-/* Newton's decrement where a coefficient is right to 1e-8 standard errors */
-#define DECREMENT_DONE	1e-16
-/* below it, a step that still shrinks no faster than this leads nowhere */
-#define DECREMENT_SMALL 1e-6
-#define DECREMENT_SLOW	0.15
-/* 1 - R squared of a feature over the ones before it */
-#define COLLINEAR		1e-9
 #define FEWEST_FAILURES 10
 
-/* Arguments, and what the rows say. */
-typedef struct Fit
-{
-	char	   *source;
-	char	   *from;			/* as it stands behind FROM */
-	int			features;
-	char	  **names;
-	char	   *columns;		/* the features as arguments, with a comma before each */
-	char	   *outcome;
-	char	   *outcome_column;
-	char	   *at;
-	char	   *at_column;
-	char	   *against;
-	char	   *against_column;
-	bool		has_split;
-	TimestampTz split;
-	TimestampTz trained_from;
-	TimestampTz tested_until;
-	double		ridge;
-
-	double		rows;
-	double		failures;
-	double		test_rows;
-	double		test_failures;
-	double	   *mean;			/* of each feature, in the earlier part */
-	double	   *deviation;
-	double	   *model;			/* as risk_fit_round takes it */
-	double	   *round;			/* what the last round gave */
-	int			rounds;
-	double		null_deviance;
-
-	double	   *coefficients;	/* in the features' units, intercept first */
-	double	   *errors;
-
-	/* of the later part; NaN is null */
-	double		auc;
-	double		brier;
-	double		base_brier;
-	double		against_auc;
-	Jsonb	   *calibration;
-} Fit;
-
 /* What is wrong, and what helps. */
-pg_noreturn static void
-fit_refuse(char *problem, const char *hint)
+void
+risk_fit_refuse(char *problem, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_MC_INVALID_INPUT),
@@ -129,7 +79,7 @@ begins_with(const char *text, const char *word)
 
 /* A query in parentheses, or the name of a table or view. */
 static void
-fit_read_source(Fit *fit)
+fit_read_source(RiskFit *fit)
 {
 	const char *text = fit->source;
 
@@ -144,7 +94,7 @@ fit_read_source(Fit *fit)
 
 		if (statement == NULL || !IsA(statement->stmt, SelectStmt) ||
 			((SelectStmt *) statement->stmt)->intoClause != NULL)
-			fit_refuse(pstrdup("the source is not one query"),
+			risk_fit_refuse(pstrdup("the source is not one query"),
 					   "Give the name of a table or view, or one SELECT.");
 		fit->from = psprintf("(%s\n)", statement->stmt_len == 0 ?
 							 text + statement->stmt_location :
@@ -162,7 +112,7 @@ fit_read_source(Fit *fit)
 												  llast(names), -1),
 									 NoLock, true);
 		if (!OidIsValid(relid))
-			fit_refuse(psprintf("relation \"%s\" does not exist", fit->source),
+			risk_fit_refuse(psprintf("relation \"%s\" does not exist", fit->source),
 					   "Give the name of a table or view, or one SELECT.");
 		fit->from = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 											   get_rel_name(relid));
@@ -197,7 +147,7 @@ column_type(TupleDesc desc, const char *name)
 	for (int i = 0; i < desc->natts; i++)
 		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
 			return getBaseType(TupleDescAttr(desc, i)->atttypid);
-	fit_refuse(psprintf("the source has no column \"%s\"", name),
+	risk_fit_refuse(psprintf("the source has no column \"%s\"", name),
 			   "Features, outcome and time are named as the columns of the source are.");
 }
 
@@ -223,7 +173,7 @@ column_number(Oid type, const char *name)
 
 /* The columns that are named are there and can be used; how they are written. */
 static void
-fit_read_columns(Fit *fit)
+fit_read_columns(RiskFit *fit)
 {
 	SPIPlanPtr	plan = fit_prepare(psprintf("SELECT s.* FROM %s AS s", fit->from), 0, NULL);
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
@@ -238,26 +188,26 @@ fit_read_columns(Fit *fit)
 
 		for (int j = 0; j < i; j++)
 			if (strcmp(fit->names[j], fit->names[i]) == 0)
-				fit_refuse(psprintf("feature \"%s\" is named twice", fit->names[i]),
+				risk_fit_refuse(psprintf("feature \"%s\" is named twice", fit->names[i]),
 						   "Name each feature once.");
 		if (strcmp(fit->names[i], fit->outcome) == 0)
-			fit_refuse(psprintf("feature \"%s\" is the outcome", fit->names[i]),
+			risk_fit_refuse(psprintf("feature \"%s\" is the outcome", fit->names[i]),
 					   "A feature is what is known before the outcome is.");
 		if (column == NULL)
-			fit_refuse(psprintf("feature \"%s\" is neither a number nor a boolean", fit->names[i]),
+			risk_fit_refuse(psprintf("feature \"%s\" is neither a number nor a boolean", fit->names[i]),
 					   "Turn words into numbers first: one boolean for each word but one.");
 		appendStringInfo(&columns, ", %s", column);
 	}
 	fit->columns = columns.data;
 	if (column_type(desc, fit->outcome) != BOOLOID)
-		fit_refuse(psprintf("the outcome \"%s\" is not a boolean", fit->outcome),
+		risk_fit_refuse(psprintf("the outcome \"%s\" is not a boolean", fit->outcome),
 				   "It is true for what failed, false for what did not, null for what is not known yet.");
 	fit->outcome_column = psprintf("s.%s", quote_identifier(fit->outcome));
 	if (fit->at)
 	{
 		type = column_type(desc, fit->at);
 		if (type != TIMESTAMPTZOID && type != TIMESTAMPOID && type != DATEOID)
-			fit_refuse(psprintf("\"%s\" is not a time", fit->at),
+			risk_fit_refuse(psprintf("\"%s\" is not a time", fit->at),
 					   "It is a timestamptz, timestamp or date.");
 		fit->at_column = psprintf("s.%s::pg_catalog.timestamptz", quote_identifier(fit->at));
 	}
@@ -265,14 +215,14 @@ fit_read_columns(Fit *fit)
 	{
 		fit->against_column = column_number(column_type(desc, fit->against), fit->against);
 		if (fit->against_column == NULL)
-			fit_refuse(psprintf("\"%s\" is not a number", fit->against),
+			risk_fit_refuse(psprintf("\"%s\" is not a number", fit->against),
 					   "It is a score that the model is compared with.");
 	}
 }
 
 /* Where the later part begins: as said, or where three quarters are before. */
 static void
-fit_read_times(Fit *fit)
+fit_read_times(RiskFit *fit)
 {
 	bool		isnull;
 	Datum		value;
@@ -287,7 +237,7 @@ fit_read_times(Fit *fit)
 									 fit->at_column, fit->from, fit->outcome_column),
 							0, NULL), NULL);
 	if (DatumGetInt64(spi_first_value(1, &isnull)) > 0)
-		fit_refuse(psprintf("\"%s\" is null in some rows", fit->at),
+		risk_fit_refuse(psprintf("\"%s\" is null in some rows", fit->at),
 				   "Leave out rows whose time is not known: a split by time can't place them.");
 	value = spi_first_value(2, &isnull);
 	if (isnull)
@@ -300,8 +250,8 @@ fit_read_times(Fit *fit)
 }
 
 /* A query over one part of the rows that have an outcome; $1 is the model. */
-static SPIPlanPtr
-fit_prepare_part(Fit *fit, const char *select, const char *comparison)
+SPIPlanPtr
+risk_fit_prepare(RiskFit *fit, const char *select, const char *comparison)
 {
 	Oid			types[3] = {FLOAT8ARRAYOID, TIMESTAMPTZOID, FLOAT8OID};
 	StringInfoData sql;
@@ -332,8 +282,8 @@ numbers_array(const double *numbers, int count)
 							  sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 }
 
-static void
-fit_execute_part(Fit *fit, SPIPlanPtr plan)
+void
+risk_fit_execute(RiskFit *fit, SPIPlanPtr plan)
 {
 	Datum		values[3];
 
@@ -348,8 +298,8 @@ fit_execute_part(Fit *fit, SPIPlanPtr plan)
  * What an aggregate of ours gave, in the caller's memory; NULL for no rows.
  * The aggregates are ours, so the array is as long as it should be.
  */
-static double *
-fit_numbers(int length)
+double *
+risk_fit_numbers(int length)
 {
 	bool		isnull;
 	Datum		value = spi_first_value(1, &isnull);
@@ -374,25 +324,25 @@ fit_numbers(int length)
 
 /* The features of one part: every value there and finite.  NULL for no rows. */
 static double *
-fit_summary(Fit *fit, const char *comparison, const char *part)
+fit_summary(RiskFit *fit, const char *comparison, const char *part)
 {
 	double	   *summary;
 
-	fit_execute_part(fit, fit_prepare_part(fit,
+	risk_fit_execute(fit, risk_fit_prepare(fit,
 										   psprintf("changemgmt.risk_fit_summary(%s%s)",
 													fit->outcome_column, fit->columns),
 										   comparison));
-	summary = fit_numbers(SUMMARY_LENGTH(fit->features));
+	summary = risk_fit_numbers(SUMMARY_LENGTH(fit->features));
 	for (int i = 0; summary && i < fit->features; i++)
 	{
 		double	   *f = summary + SUMMARY_FEATURE(i);
 
 		if (f[FEATURE_NULLS] > 0)
-			fit_refuse(psprintf("feature \"%s\" is null in %.0f of %.0f rows%s",
+			risk_fit_refuse(psprintf("feature \"%s\" is null in %.0f of %.0f rows%s",
 								fit->names[i], f[FEATURE_NULLS], summary[SUMMARY_ROWS], part),
 					   "Leave such rows out, or give what is not known a value, and a boolean feature that says so.");
 		if (f[FEATURE_INFINITE] > 0)
-			fit_refuse(psprintf("feature \"%s\" is NaN or infinite in %.0f of %.0f rows%s",
+			risk_fit_refuse(psprintf("feature \"%s\" is NaN or infinite in %.0f of %.0f rows%s",
 								fit->names[i], f[FEATURE_INFINITE], summary[SUMMARY_ROWS], part),
 					   "Leave such rows out, or give them a value.");
 	}
@@ -400,25 +350,25 @@ fit_summary(Fit *fit, const char *comparison, const char *part)
 }
 
 static void
-fit_begin(Fit *fit)
+fit_begin(RiskFit *fit)
 {
 	double	   *summary = fit_summary(fit, "<", fit->at ? " before the split" : "");
 	double		fewer;
 	double		least = Max(FEWEST_FAILURES, fit->features);
 
 	if (summary == NULL)
-		fit_refuse(psprintf("there is no row with an outcome to learn from%s",
+		risk_fit_refuse(psprintf("there is no row with an outcome to learn from%s",
 							fit->at ? " before the split" : ""),
 				   "The outcome is null in all of them, or the source is empty, or the split too early.");
 	fit->rows = summary[SUMMARY_ROWS];
 	fit->failures = summary[SUMMARY_FAILURES];
 	fewer = Min(fit->failures, fit->rows - fit->failures);
 	if (fewer == 0)
-		fit_refuse(psprintf("%s of %.0f rows failed", fit->failures == 0 ? "none" : "all",
+		risk_fit_refuse(psprintf("%s of %.0f rows failed", fit->failures == 0 ? "none" : "all",
 							fit->rows),
 				   "There is nothing to tell apart.");
 	if (fewer < least)
-		fit_refuse(psprintf("%.0f of %.0f rows failed: %.0f of either kind are too few for %d features",
+		risk_fit_refuse(psprintf("%.0f of %.0f rows failed: %.0f of either kind are too few for %d features",
 							fit->failures, fit->rows, fewer, fit->features),
 				   psprintf("At least %.0f are needed; ten for each feature are a good number. Take fewer features or a longer time.",
 							least));
@@ -431,12 +381,12 @@ fit_begin(Fit *fit)
 		double		deviation = sqrt(f[FEATURE_SQUARES] / fit->rows);
 
 		if (!isfinite(deviation) || !isfinite(f[FEATURE_MEAN]))
-			fit_refuse(psprintf("the values of feature \"%s\" are too large", fit->names[i]),
+			risk_fit_refuse(psprintf("the values of feature \"%s\" are too large", fit->names[i]),
 					   "Take its logarithm, or another unit.");
 		/* a deviation of rounding errors only is none */
 		if (f[FEATURE_LEAST] == f[FEATURE_GREATEST] ||
 			!(deviation > 1e-13 * fabs(f[FEATURE_MEAN])) || !isfinite(1 / deviation))
-			fit_refuse(psprintf("feature \"%s\" is the same in all rows%s: %g",
+			risk_fit_refuse(psprintf("feature \"%s\" is the same in all rows%s: %g",
 								fit->names[i], fit->at ? " before the split" : "",
 								f[FEATURE_LEAST]),
 					   "Leave it out: it tells nothing.");
@@ -449,264 +399,6 @@ fit_begin(Fit *fit)
 	fit->null_deviance = -2 * (fit->failures * log(fit->failures / fit->rows) +
 							   (fit->rows - fit->failures) *
 							   log1p(-fit->failures / fit->rows));
-}
-
-/* ----------------------------------------------------------------
- * Rounds
- * ---------------------------------------------------------------- */
-
-/* Row i, column j <= i of a lower triangle. */
-#define LOWER(i, j)	((i) * ((i) + 1) / 2 + (j))
-
-/*
- * Cholesky's decomposition of a lower triangle, in place.  Returns the first
- * row of which hardly anything is left when those before it are taken out, or
- * the size.
- */
-static int
-triangle_decompose(double *a, int size, double tolerance)
-{
-	for (int i = 0; i < size; i++)
-	{
-		double		whole = a[LOWER(i, i)];
-
-		for (int j = 0; j <= i; j++)
-		{
-			double		sum = a[LOWER(i, j)];
-
-			for (int k = 0; k < j; k++)
-				sum -= a[LOWER(i, k)] * a[LOWER(j, k)];
-			if (j < i)
-				a[LOWER(i, j)] = sum / a[LOWER(j, j)];
-			else if (!(sum > tolerance * whole))
-				return i;
-			else
-				a[LOWER(i, i)] = sqrt(sum);
-		}
-	}
-	return size;
-}
-
-/* b becomes x of A x = b. */
-static void
-triangle_solve(const double *a, int size, double *b)
-{
-	for (int i = 0; i < size; i++)
-	{
-		for (int k = 0; k < i; k++)
-			b[i] -= a[LOWER(i, k)] * b[k];
-		b[i] /= a[LOWER(i, i)];
-	}
-	for (int i = size - 1; i >= 0; i--)
-	{
-		for (int k = i + 1; k < size; k++)
-			b[i] -= a[LOWER(k, i)] * b[k];
-		b[i] /= a[LOWER(i, i)];
-	}
-}
-
-/* Those that matter of some features, by how much they weigh. */
-static char *
-features_named(Fit *fit, const double *weights, int count, double share)
-{
-	StringInfoData names;
-	double		most = 0;
-
-	initStringInfo(&names);
-	for (int i = 0; i < count; i++)
-		most = Max(most, fabs(weights[i]));
-	for (int i = 0; i < count; i++)
-		if (fabs(weights[i]) >= share * most)
-			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", fit->names[i]);
-	return names.data;
-}
-
-/* Row (of a decomposition that ended there) is a sum of the rows before it. */
-pg_noreturn static void
-fit_refuse_collinear(Fit *fit, const double *decomposed, int row)
-{
-	double	   *weights = palloc(row * sizeof(double));
-
-	/* back from the decomposition to what the earlier ones weigh in it */
-	for (int i = row - 1; i >= 0; i--)
-	{
-		weights[i] = decomposed[LOWER(row, i)];
-		for (int k = i + 1; k < row; k++)
-			weights[i] -= decomposed[LOWER(k, i)] * weights[k];
-		weights[i] /= decomposed[LOWER(i, i)];
-	}
-	/* the intercept stands first and is centered away */
-	fit_refuse(psprintf("feature \"%s\" follows from %s", fit->names[row - 1],
-						features_named(fit, weights + 1, row - 1, 1e-3)),
-			   "Leave one of them out, or give a ridge.");
-}
-
-pg_noreturn static void
-fit_refuse_separated(Fit *fit, const double *step)
-{
-	fit_refuse(psprintf("the coefficients grow without end: the outcome of some rows is told perfectly by %s",
-						features_named(fit, step + 1, fit->features, 0.3)),
-			   "A feature that is known only after the outcome is a leak: leave it out. A feature that is rarely set may separate by chance: leave it out or give a ridge, such as ridge => 1.");
-}
-
-static double
-fit_penalty(const Fit *fit, const double *coefficients)
-{
-	double		sum = 0;
-
-	for (int i = 1; i <= fit->features; i++)
-		sum += coefficients[i] * coefficients[i];
-	return fit->ridge * sum;
-}
-
-/* One pass over the rows at fit->model; the criterion that falls. */
-static double
-fit_round(Fit *fit, SPIPlanPtr plan)
-{
-	double	   *round;
-
-	fit_execute_part(fit, plan);
-	round = fit_numbers(ROUND_LENGTH(fit->features));
-	if (round == NULL || round[ROUND_ROWS] != fit->rows ||
-		round[ROUND_FAILURES] != fit->failures)
-		fit_refuse(pstrdup("the source gives other rows each time it is read"),
-				   "Store its rows in a table first, or leave out what is random.");
-	if (fit->round)
-		pfree(fit->round);
-	fit->round = round;
-	fit->rounds++;
-	return round[ROUND_DEVIANCE] + fit_penalty(fit, fit->model);
-}
-
-/*
- * To the maximum.  A full step that makes the criterion worse is halved; a
- * legitimate fit ends in steps whose decrement is squared from one to the
- * next, one without a maximum in decrements that fall by e each, for ever.
- */
-static void
-fit_run(Fit *fit)
-{
-	int			size = fit->features + 1;
-	int			packed = size * (size + 1) / 2;
-	double	   *decomposed = palloc(packed * sizeof(double));
-	double	   *step = palloc(size * sizeof(double));
-	double	   *before = palloc(size * sizeof(double));
-	double		last = 0;
-	int			slow = 0;
-	double		criterion;
-	SPIPlanPtr	plan;
-
-	plan = fit_prepare_part(fit, psprintf("changemgmt.risk_fit_round($1, %s%s)",
-										  fit->outcome_column, fit->columns), "<");
-	criterion = fit_round(fit, plan);
-	for (;;)
-	{
-		const double *gradient = fit->round + ROUND_GRADIENT;
-		double		decrement = 0;
-		double		next;
-		int			bad;
-
-		memcpy(decomposed, fit->round + ROUND_INFORMATION(fit->features),
-			   packed * sizeof(double));
-		for (int i = 1; i < size; i++)
-			decomposed[LOWER(i, i)] += fit->ridge;
-		for (int i = 0; i < size; i++)
-			step[i] = gradient[i] - (i > 0 ? fit->ridge * fit->model[i] : 0);
-		bad = triangle_decompose(decomposed, size, fit->rounds == 1 ? COLLINEAR : 1e-14);
-		if (bad < size)
-		{
-			if (fit->rounds == 1)
-				fit_refuse_collinear(fit, decomposed, bad);
-			memset(step, 0, size * sizeof(double));
-			step[bad] = 1;
-			fit_refuse_separated(fit, step);
-		}
-		memcpy(before, step, size * sizeof(double));
-		triangle_solve(decomposed, size, step);
-		for (int i = 0; i < size; i++)
-			decrement += before[i] * step[i];
-		if (!isfinite(decrement))
-			fit_refuse(pstrdup("the fit did not converge: its numbers are out of range"),
-					   "Take the logarithm of features with very large values, or give a ridge.");
-		if (decrement <= DECREMENT_DONE)
-			break;
-
-		if (decrement < DECREMENT_SMALL && decrement > DECREMENT_SLOW * last &&
-			last > 0)
-			slow++;
-		else
-			slow = 0;
-		if (slow >= 2 && decrement < 1e-10 && decrement > 0.9 * last)
-			break;				/* nothing but rounding errors is left */
-		if (slow >= 2)
-			fit_refuse_separated(fit, step);
-		last = decrement;
-
-		memcpy(before, fit->model, size * sizeof(double));
-		for (double length = 1;; length /= 2)
-		{
-			if (fit->rounds >= ROUNDS_MAX)
-				fit_refuse(psprintf("the fit did not converge in %d rounds", ROUNDS_MAX),
-						   "Take fewer features, or give a ridge, such as ridge => 1.");
-			for (int i = 0; i < size; i++)
-				fit->model[i] = before[i] + length * step[i];
-			next = fit_round(fit, plan);
-			if (next <= criterion + 1e-9 * (fabs(criterion) + 1))
-				break;
-		}
-		criterion = next;
-	}
-}
-
-/* Coefficients and their standard errors in the features' own units. */
-static void
-fit_finish(Fit *fit)
-{
-	int			size = fit->features + 1;
-	int			packed = size * (size + 1) / 2;
-	const double *information = fit->round + ROUND_INFORMATION(fit->features);
-	double	   *decomposed = palloc(packed * sizeof(double));
-	double	   *column = palloc(size * sizeof(double));
-
-	fit->coefficients = palloc(size * sizeof(double));
-	fit->errors = palloc(size * sizeof(double));
-	memcpy(decomposed, information, packed * sizeof(double));
-	for (int i = 1; i < size; i++)
-		decomposed[LOWER(i, i)] += fit->ridge;
-	(void) triangle_decompose(decomposed, size, 0);
-
-	fit->coefficients[0] = fit->model[0];
-	for (int i = 1; i < size; i++)
-	{
-		fit->coefficients[i] = fit->model[i] / fit->deviation[i - 1];
-		fit->coefficients[0] -= fit->coefficients[i] * fit->mean[i - 1];
-	}
-
-	/*
-	 * The variance of c'b is v'Iv with (I + ridge) v = c, as of an estimate
-	 * with a ridge (S. le Cessie and J. C. van Houwelingen, Applied Statistics
-	 * 41 (1992) 191-201).
-	 */
-	for (int i = 0; i < size; i++)
-	{
-		double		variance = 0;
-
-		memset(column, 0, size * sizeof(double));
-		if (i > 0)
-			column[i] = 1 / fit->deviation[i - 1];
-		else
-		{
-			column[0] = 1;
-			for (int j = 1; j < size; j++)
-				column[j] = -fit->mean[j - 1] / fit->deviation[j - 1];
-		}
-		triangle_solve(decomposed, size, column);
-		for (int j = 0; j < size; j++)
-			for (int k = 0; k <= j; k++)
-				variance += (j == k ? 1 : 2) * column[j] * column[k] *
-					information[LOWER(j, k)];
-		fit->errors[i] = sqrt(variance);
-	}
 }
 
 /* ----------------------------------------------------------------
@@ -724,7 +416,7 @@ first_number(int column)
 
 /* What the model says of rows that it has not seen, and what happened. */
 static void
-fit_test(Fit *fit)
+fit_test(RiskFit *fit)
 {
 	double	   *summary;
 	char	   *probability;
@@ -741,7 +433,7 @@ fit_test(Fit *fit)
 	fit->test_failures = summary[SUMMARY_FAILURES];
 	probability = psprintf("changemgmt.risk_fit_probability($1%s)", fit->columns);
 
-	fit_execute_part(fit, fit_prepare_part(fit, psprintf(
+	risk_fit_execute(fit, risk_fit_prepare(fit, psprintf(
 		"changemgmt.auc(%s, %s), changemgmt.brier(%s, %s), changemgmt.brier($3, %s), changemgmt.auc(%s, %s)",
 		probability, fit->outcome_column, probability, fit->outcome_column,
 		fit->outcome_column,
@@ -757,7 +449,7 @@ fit_test(Fit *fit)
 					" AND %s OPERATOR(pg_catalog.>=) $2",
 					probability, fit->outcome_column, fit->from,
 					fit->outcome_column, fit->at_column);
-	fit_execute_part(fit, fit_prepare(psprintf(
+	risk_fit_execute(fit, fit_prepare(psprintf(
 		"SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
 		"  'decile', t.decile, 'changes', t.changes, 'failed', t.failed,"
 		"  'predicted', t.predicted, 'lowest', t.lowest, 'highest', t.highest)"
@@ -784,7 +476,7 @@ fit_test(Fit *fit)
 
 /* Returns the version. */
 static int
-fit_store(Fit *fit)
+fit_store(RiskFit *fit)
 {
 	/* one after the other, so that versions are counted without gaps */
 	static KeptPlan lock = {
@@ -868,7 +560,7 @@ argument_text(FunctionCallInfo fcinfo, int argument)
 }
 
 static void
-fit_read_arguments(FunctionCallInfo fcinfo, Fit *fit)
+fit_read_arguments(FunctionCallInfo fcinfo, RiskFit *fit)
 {
 	Datum	   *names;
 	bool	   *nulls;
@@ -882,29 +574,29 @@ fit_read_arguments(FunctionCallInfo fcinfo, Fit *fit)
 	fit->ridge = PG_ARGISNULL(5) ? 0 : PG_GETARG_FLOAT8(5);
 	fit->against = argument_text(fcinfo, 6);
 	if (fit->source == NULL || fit->outcome == NULL || PG_ARGISNULL(1))
-		fit_refuse(pstrdup("a fit needs a source, features and an outcome"),
+		risk_fit_refuse(pstrdup("a fit needs a source, features and an outcome"),
 				   "SELECT * FROM changemgmt.fit_risk_model('my_view', '{size,is_urgent}', 'failed', 'at')");
 	if (fit->has_split && fit->at == NULL)
-		fit_refuse(pstrdup("a split needs to know the column of the time"),
+		risk_fit_refuse(pstrdup("a split needs to know the column of the time"),
 				   "Name it: at => 'actual_start'.");
 	if (fit->against && fit->at == NULL)
-		fit_refuse(pstrdup("scores are compared over the rows after the split, which needs the column of the time"),
+		risk_fit_refuse(pstrdup("scores are compared over the rows after the split, which needs the column of the time"),
 				   "Name it: at => 'actual_start'.");
 	/* Written so that NaN fails too. */
 	if (!(fit->ridge >= 0 && fit->ridge <= 1e12))
-		fit_refuse(psprintf("ridge %g is not between 0 and 1e12", fit->ridge),
+		risk_fit_refuse(psprintf("ridge %g is not between 0 and 1e12", fit->ridge),
 				   "0 is none; 1 is a little.");
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
 					  &names, &nulls, &fit->features);
 	if (fit->features < 1 || fit->features > FEATURES_MAX)
-		fit_refuse(psprintf("%d features are not between 1 and %d",
+		risk_fit_refuse(psprintf("%d features are not between 1 and %d",
 							fit->features, FEATURES_MAX),
 				   "Take those that matter.");
 	fit->names = palloc(fit->features * sizeof(char *));
 	for (int i = 0; i < fit->features; i++)
 	{
 		if (nulls[i])
-			fit_refuse(pstrdup("the name of a feature is null"), "Name a column.");
+			risk_fit_refuse(pstrdup("the name of a feature is null"), "Name a column.");
 		fit->names[i] = TextDatumGetCString(names[i]);
 	}
 	fit->model = palloc0(MODEL_LENGTH(fit->features) * sizeof(double));
@@ -923,7 +615,7 @@ number_or_null(double number, bool *isnull)
 Datum
 fit_risk_model(PG_FUNCTION_ARGS)
 {
-	Fit			fit = {0};
+	RiskFit		fit = {0};
 	TupleDesc	desc;
 	Datum		values[15];
 	bool		nulls[15] = {0};
@@ -941,8 +633,8 @@ fit_risk_model(PG_FUNCTION_ARGS)
 	fit_read_columns(&fit);
 	fit_read_times(&fit);
 	fit_begin(&fit);
-	fit_run(&fit);
-	fit_finish(&fit);
+	risk_fit_run(&fit);
+	risk_fit_finish(&fit);
 	fit_test(&fit);
 	version = fit_store(&fit);
 	deviance = fit.round[ROUND_DEVIANCE];

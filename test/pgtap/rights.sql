@@ -62,7 +62,8 @@ SELECT is_empty($$
 SELECT is_empty($$
 	SELECT oid::regclass FROM pg_class
 	WHERE relnamespace = 'changemgmt'::regnamespace AND relkind = 'v'
-	  AND relname NOT IN ('metrics_fact', 'change_fact', 'monthly_metrics', 'standard_candidate')
+	  AND relname NOT IN ('metrics_fact', 'change_fact', 'monthly_metrics', 'standard_candidate',
+		'risk_calibration')
 	  AND NOT coalesce('security_invoker=true' = ANY (reloptions), false)$$,
 	'every view reads with the rights of the caller, but those of the metrics, which count confidential changes for everybody');
 SELECT is_empty($$
