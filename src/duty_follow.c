@@ -17,6 +17,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
@@ -131,11 +132,41 @@ duty_person(DutyKind kind, const ChangeRow *row)
 	return change_int64(row, author_id);
 }
 
-/* The duties that the model names for this step. */
+static Datum
+array_of(Datum *values, int n, Oid type, bool by_value, int length)
+{
+	return PointerGetDatum(construct_array(values, n, type, length, by_value,
+										   length < 0 ? TYPALIGN_INT : TYPALIGN_DOUBLE));
+}
+
+/*
+ * The duties that the model names for this step, in one statement: the server
+ * reads the checks of a table anew for each.
+ */
 static void
 duties_give(const ChangeModel *model, Verb verb, const ChangeRow *old,
 			const ChangeRow *new)
 {
+	static KeptPlan insert = {
+		"INSERT INTO changemgmt.duty (change_id, kind, title, person_id, due_at, repeat_minutes)"
+		" SELECT $1, u.kind, u.title,"
+		" CASE WHEN u.person OPERATOR(pg_catalog.<>) 0 THEN u.person END, u.due,"
+		" CASE WHEN u.minutes OPERATOR(pg_catalog.<>) 0 THEN u.minutes::pg_catalog.int4 END"
+		" FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3),"
+		"  pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6))"
+		"  WITH ORDINALITY AS u(kind, title, person, due, minutes, place)"
+		" ORDER BY u.place",
+		6, {INT8OID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID,
+		INT8ARRAYOID}, NULL
+	};
+	int			count = list_length(model->duties);
+	Datum	   *kinds = palloc(count * sizeof(Datum));
+	Datum	   *titles = palloc(count * sizeof(Datum));
+	Datum	   *people = palloc(count * sizeof(Datum));
+	Datum	   *times = palloc(count * sizeof(Datum));
+	Datum	   *repeats = palloc(count * sizeof(Datum));
+	Datum		arguments[6];
+	int			n = 0;
 	bool		working = old && change_status(old) == STATUS_IN_PROGRESS;
 	Standing	standing = {0, 0};
 	ListCell   *lc;
@@ -156,10 +187,21 @@ duties_give(const ChangeModel *model, Verb verb, const ChangeRow *old,
 		if (duty->is_validation ? duty_validation_is_recorded(new, duty->kind) :
 			duty->repeat_minutes == 0 && (standing.any & bit))
 			continue;
-		(void) duty_assign(change_id_of(new), duty_kind_code(duty->kind), NULL,
-						   duty_person(duty->kind, new), duty_due(duty, new),
-						   duty->repeat_minutes, 0);
+		kinds[n] = CStringGetTextDatum(duty_kind_code(duty->kind));
+		titles[n] = CStringGetTextDatum(duty_kind_title(duty->kind));
+		people[n] = Int64GetDatum(duty_person(duty->kind, new));
+		times[n] = TimestampTzGetDatum(duty_due(duty, new));
+		repeats[n++] = Int64GetDatum(duty->repeat_minutes);
 	}
+	if (n == 0)
+		return;
+	arguments[0] = new->value[CH_id];
+	arguments[1] = array_of(kinds, n, TEXTOID, false, -1);
+	arguments[2] = array_of(titles, n, TEXTOID, false, -1);
+	arguments[3] = array_of(people, n, INT8OID, FLOAT8PASSBYVAL, sizeof(int64));
+	arguments[4] = array_of(times, n, TIMESTAMPTZOID, FLOAT8PASSBYVAL, sizeof(int64));
+	arguments[5] = array_of(repeats, n, INT8OID, FLOAT8PASSBYVAL, sizeof(int64));
+	duty_execute(&insert, arguments, NULL, change_id_of(new), DUTY_DO_ASSIGN);
 }
 
 /* The work is taken up again: what was due after its end is not, updates are. */
