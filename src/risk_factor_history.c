@@ -26,7 +26,7 @@
 #include "spi.h"
 
 #define BLAST_DEPTH 5
-#define BLAST_MOST 1000
+#define BLAST_MOST 100
 
 /* How many items are asked for their records, the most critical first. */
 #define RECORD_ITEMS 20
