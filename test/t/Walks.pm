@@ -336,6 +336,7 @@ otto | MC008 | SELECT changemgmt.changes_near('nobody')
 otto | MC008 | SELECT changemgmt.changes_near(min(name), within => '-1 day') FROM changemgmt.configuration_item
 otto | | SELECT changemgmt.verify_checkpoint(repeat('0', 64))
 otto | | SELECT changemgmt.library_version()
+otto | | SELECT changemgmt.model_validations('normal', 0)
 otto | | SELECT changemgmt.shipped_tables()
 otto | | SELECT changemgmt.shipped_triggers()
 otto | | SELECT changemgmt.shipped_functions()
@@ -536,7 +537,7 @@ CREATE FUNCTION public.cheap(n int) RETURNS void LANGUAGE plpgsql SET search_pat
 BEGIN
 $cheap
 $refused
-    PERFORM changemgmt.rate_sum(r), changemgmt.change_failure_rate(i % 2 = 0) FROM public.row_of(n);
+    PERFORM changemgmt.rate_sum(r), changemgmt.change_failure_rate(i % 2 = 0), changemgmt.auc(i % 3, i % 2 = 0) FROM public.row_of(n);
     PERFORM changemgmt.rate_sum(r) OVER w, changemgmt.change_failure_rate(i % 2 = 0) OVER w FROM public.row_of(n)
         WINDOW w AS (ORDER BY i ROWS BETWEEN 3 PRECEDING AND CURRENT ROW);
     PERFORM i FROM public.row_of(n) ORDER BY r;
