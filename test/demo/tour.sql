@@ -268,6 +268,25 @@ SELECT number, title, starts_at, is_booked FROM change_schedule ORDER BY starts_
 \set ECHO none
 
 \echo
+\echo '--- Which change did it?  Monitoring tells what broke; suspects are ranked, a person confirms, and what was learned becomes work'
+\set ECHO queries
+\o /dev/null
+SET changemgmt.actor = 'carol';
+SELECT record_incident('INC0012345', 'Nobody can pay', severity => 1, kind => 'outage', items => '{shop}',
+    began_at => c.actual_start - interval '10 minutes', detected_at => c.actual_start - interval '6 minutes', outage_minutes => 38)
+FROM change AS c WHERE c.id = 3;
+SELECT record_unauthorized('Index dropped by hand', found_by => 'The log of the database.', owner => 'dave', implementer => 'dave', items => '{shop-db}',
+    actual_start => c.actual_start - interval '40 minutes', actual_end => c.actual_start - interval '35 minutes')
+FROM change AS c WHERE c.id = 3;
+\o
+SELECT number, title, round(score::numeric, 2) AS score, reason FROM suspect_changes('INC0012345', 2);
+SELECT confirm_cause('INC0012345', change_id) FROM suspect_changes('INC0012345', 1);
+SELECT reference, number, title, status, decided_by, minutes_between FROM incident_change WHERE reference = 'INC0012345';
+SELECT number, found_by, round(recorded_after_hours::numeric, 1) AS recorded_after_hours, open_duties FROM unauthorized_change;
+SELECT number, status FROM create_follow_up(3, 'A timeout for the pool of connections');
+\set ECHO none
+
+\echo
 \echo '--- A year of history comes in by COPY (test/demo/history.sql)'
 \ir history.sql
 \set ECHO queries
@@ -277,9 +296,10 @@ SELECT relation, row_count, session_role FROM load ORDER BY loaded_at;
 \echo
 \echo '--- What the board has to decide, the riskiest first'
 \set ECHO queries
-SELECT place, number, title, risk_level AS risk, planned_start::date AS start,
+SELECT place, number, title, risk_score AS score, computed_risk_level AS level, planned_start::date AS start,
        notice_kept AS notice, missing
 FROM cab_queue ORDER BY place;
+SELECT factor, value, weight, points, sentence FROM risk_explain(6) WHERE points > 5 ORDER BY points DESC, factor;
 \set ECHO none
 
 \echo

@@ -53,6 +53,9 @@ otto | | SELECT changemgmt.add_item($1, 'app', version_after => '3')
 otto | MC008 | SELECT changemgmt.add_item($1, 'nothing')
 otto | 23505 | SELECT changemgmt.add_item($1, 'app')
 otto | | SELECT changemgmt.add_task($1, 'one more', assignee => 'ivan')
+vera | | SELECT changemgmt.review_object(changemgmt.add_task($1, 'copy', object_kind => 'service', object_name => 'web'))
+vera | MC008 | SELECT changemgmt.review_object(id) FROM changemgmt.change_task WHERE change_id = $1 AND object_name IS NULL
+otto | | SELECT changemgmt.remove_task(id) FROM changemgmt.change_task WHERE change_id = $1 AND title = 'copy'
 otto | | SELECT changemgmt.add_check($1, 'errors', 'slo', expected => 'none')
 otto | | SELECT changemgmt.add_signal_check($1, 'error rate', 'errors', 5, baseline => 0.2, is_rollback_trigger => true)
 otto | MC008 | SELECT changemgmt.add_signal_check($1, 'error rate', 'errors', 'NaN')
@@ -172,6 +175,7 @@ otto | | SELECT changemgmt.verify_ledger('change', $1)
 otto | MC008 | SELECT changemgmt.verify_ledger('nothing')
 otto | | SELECT changemgmt.row_digest(c) FROM changemgmt.change AS c WHERE id = $1
 otto | MC006 | UPDATE changemgmt.ledger SET reason = 'x' WHERE subject_id = $1
+otto | MC006 | DELETE FROM changemgmt.risk_assessment
 back:
 otto | | SELECT id FROM changemgmt.create_change('walk', template => 'quick')
 otto | | SELECT changemgmt.advance($1, 'in_progress')
@@ -252,7 +256,6 @@ otto | | SELECT r FROM changemgmt.change AS c, changemgmt.risk_what_if(c.id, '{"
 otto | MC008 | SELECT changemgmt.risk_score(-1)
 otto | | SELECT changemgmt.policy_backtest(p) FROM unnest('{all,none,score >= 50,level >= high,risk_level >= high,matrix glpi >= high}'::text[]) AS p
 otto | MC008 | SELECT changemgmt.policy_backtest('now and then')
-otto | MC006 | DELETE FROM changemgmt.risk_assessment
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "nothing"}')
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "normal", "plan": {"colour": "red"}}')
 otto | MC008 | SELECT changemgmt.publish_model('walked', '{"base": "normal", "requires": {"dance": []}}')
