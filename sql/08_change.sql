@@ -739,7 +739,7 @@ BEGIN ATOMIC
 		   add_task.description, changemgmt.person_id(add_task.assignee),
 		   add_task.object_kind, add_task.object_name,
 		   coalesce(add_task."position",
-					(SELECT coalesce(max(t."position"), 0) + 1
+					(SELECT least(coalesce(max(t."position"), 0), 2147483646) + 1
 					 FROM changemgmt.change_task AS t
 					 WHERE t.change_id = add_task.change_id
 					   AND t.phase = add_task.phase
@@ -769,7 +769,7 @@ BEGIN ATOMIC
 		   coalesce(add_step.depends_on, '{}'),
 		   coalesce(add_step.is_smoke_test, false),
 		   coalesce(add_step."position",
-					(SELECT coalesce(max(t."position"), 0) + 1
+					(SELECT least(coalesce(max(t."position"), 0), 2147483646) + 1
 					 FROM changemgmt.change_task AS t
 					 WHERE t.change_id = add_step.change_id
 					   AND t.phase = add_step.phase

@@ -102,7 +102,7 @@ BEGIN ATOMIC
 	SELECT add_condition.change_id, add_condition.title, add_condition.phase,
 		   add_condition.description,
 		   changemgmt.person_id(add_condition.assignee),
-		   (SELECT coalesce(max(t."position"), 0) + 1
+		   (SELECT least(coalesce(max(t."position"), 0), 2147483646) + 1
 			FROM changemgmt.change_task AS t
 			WHERE t.change_id = add_condition.change_id
 			  AND t.phase = add_condition.phase),

@@ -498,12 +498,12 @@ conditions_add(const ChangeRow *row, Datum conditions, bool look)
 		"INSERT INTO changemgmt.change_task"
 		" (change_id, title, phase, position, is_condition)"
 		" SELECT $1, pg_catalog.min(c.title), 'preparation',"
-		" (SELECT COALESCE(pg_catalog.max(p.position), 0)"
+		" LEAST((SELECT COALESCE(pg_catalog.max(p.position), 0)"
 		"  FROM changemgmt.change_task AS p"
 		"  WHERE p.change_id OPERATOR(pg_catalog.=) $1"
 		"  AND p.phase OPERATOR(pg_catalog.=) 'preparation')"
-		" OPERATOR(pg_catalog.+) (pg_catalog.row_number()"
-		"  OVER (ORDER BY pg_catalog.min(c.place)))::pg_catalog.int4, true"
+		" OPERATOR(pg_catalog.+) pg_catalog.row_number()"
+		"  OVER (ORDER BY pg_catalog.min(c.place)), 2147483647)::pg_catalog.int4, true"
 		NEW_CONDITIONS " GROUP BY c.title ORDER BY pg_catalog.min(c.place)",
 		2, {INT8OID, TEXTARRAYOID}, NULL
 	};

@@ -123,6 +123,9 @@ check_values(HeapTuple tuple, Relation rel)
 	(void) part_value(tuple, desc, "passed", &isnull);
 	answered |= !isnull;
 
+	(void) part_value(tuple, desc, "is_rollback_trigger", &isnull);
+	if (isnull)
+		part_malformed(rel, "is_rollback_trigger", "is null");
 	number_check(tuple, rel, "baseline");
 	number_check(tuple, rel, "threshold");
 	number_check(tuple, rel, "observed_value");

@@ -67,6 +67,14 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 
 #define TASK_PLAIN \
 	"pg_catalog.jsonb_build_array(" TASK_CONTENT ")::pg_catalog.text"
+/* Other tasks by what they are: ids say nothing of the plan. */
+#define TASKS_NAMED(condition) \
+	"(SELECT pg_catalog.jsonb_agg(o.content" \
+	" ORDER BY o.content::pg_catalog.text COLLATE pg_catalog.\"C\")" \
+	" FROM (SELECT pg_catalog.jsonb_build_array(d.phase, d.position, d.title," \
+	"  d.description, d.object_kind, d.object_name, d.object_system) AS content" \
+	"  FROM changemgmt.change_task AS d WHERE " condition ") AS o)"
+/* At one position the ids are the order, and a smoke test waits by it. */
 #define TASK_FULL \
 	"CASE WHEN NOT is_smoke_test AND depends_on OPERATOR(pg_catalog.=) '{}'" \
 	"  AND checklist_key IS NULL AND object_system IS NULL" \
@@ -76,11 +84,13 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 	"  pg_catalog.jsonb_build_object('checklist_key', checklist_key," \
 	"  'object_system', object_system," \
 	"  'is_smoke_test', CASE WHEN is_smoke_test THEN true END," \
-	"  'depends_on', (SELECT pg_catalog.jsonb_agg(o.content" \
-	"    ORDER BY o.content::pg_catalog.text COLLATE pg_catalog.\"C\")" \
-	"   FROM (SELECT pg_catalog.jsonb_build_array(d.phase, d.position, d.title) AS content" \
-	"    FROM changemgmt.change_task AS d" \
-	"    WHERE d.id OPERATOR(pg_catalog.=) ANY (t.depends_on)) AS o))))::pg_catalog.text" \
+	"  'depends_on', " TASKS_NAMED("d.id OPERATOR(pg_catalog.=) ANY (t.depends_on)") "," \
+	"  'after', CASE WHEN is_smoke_test THEN " \
+	TASKS_NAMED("d.change_id OPERATOR(pg_catalog.=) t.change_id" \
+				" AND d.phase OPERATOR(pg_catalog.=) t.phase" \
+				" AND d.position OPERATOR(pg_catalog.=) t.position" \
+				" AND d.id OPERATOR(pg_catalog.<) t.id AND NOT d.is_condition") \
+	" END)))::pg_catalog.text" \
 	" END"
 
 #define PLAN_PARTS(check, risk, task, more) \

@@ -465,6 +465,38 @@ SELECT ok(pg_temp.is_fresh(:c), 'and here again');
 SELECT changemgmt.review_object(pg_temp.task(:c, 'one')) \g /dev/null
 SELECT ok(pg_temp.is_fresh(:c), 'a review is no edit');
 
+-- which of two that bear one name
+SELECT pg_temp.planned('twins') AS w \gset
+SELECT changemgmt.add_step(:w, 'deploy', object_kind => 'service', object_name => 'a', "position" => 1) AS first \gset
+SELECT changemgmt.add_step(:w, 'deploy', object_kind => 'service', object_name => 'b', "position" => 1) AS second \gset
+SELECT changemgmt.add_step(:w, 'go live', depends_on => ARRAY[:first]) AS live \gset
+SELECT changemgmt.add_step(:w, 'step', "position" => 5) AS step \gset
+SELECT changemgmt.add_step(:w, 'try', is_smoke_test => true, "position" => 5) \g /dev/null
+SELECT changemgmt.advance(:w, 'approved') \g /dev/null
+SELECT changemgmt.set_dependencies(:live, ARRAY[:second]) \g /dev/null
+SELECT ok(NOT pg_temp.is_fresh(:w), 'to wait for another of the same name is another plan');
+SELECT changemgmt.set_dependencies(:live, ARRAY[:first]) \g /dev/null
+SELECT ok(pg_temp.is_fresh(:w), 'put back');
+-- which stands before a smoke test of its position
+SELECT changemgmt.remove_task(:step), changemgmt.add_step(:w, 'step', "position" => 5) \g /dev/null
+SELECT ok(NOT pg_temp.is_fresh(:w), 'a step that no smoke test tries any more is another plan');
+SELECT changemgmt.remove_task(pg_temp.task(:w, 'try')), changemgmt.add_step(:w, 'try', is_smoke_test => true, "position" => 5) \g /dev/null
+SELECT ok(pg_temp.is_fresh(:w), 'put back, too');
+
+-- the last position there is
+SELECT pg_temp.planned('last') AS w \gset
+SELECT changemgmt.add_task(:w, 'last of all', 'preparation', "position" => 2147483647) \g /dev/null
+SELECT is(pg_temp.on_tasks(:w, sql), 'ok', sql) FROM (VALUES
+	('SELECT changemgmt.add_task({change}, ''t'', ''preparation'')'), ('SELECT changemgmt.add_step({change}, ''s'', ''preparation'')')) AS v (sql);
+SELECT is(left(pg_temp.on_tasks(:w, sql), 5), 'MC008', sql) FROM (VALUES
+	('SELECT changemgmt.add_step({change}, ''t'', NULL)'), ('UPDATE changemgmt.change_task SET position = NULL WHERE change_id = {change}'),
+	('UPDATE changemgmt.change_task SET status = NULL WHERE change_id = {change}'),
+	('SELECT changemgmt.add_check({change}, ''t'', NULL)'), ('SELECT changemgmt.add_check({change}, ''t'', stage => NULL)'),
+	('SELECT changemgmt.add_check({change}, ''t'', is_required => NULL)'),
+	('SELECT changemgmt.add_signal_check({change}, ''t'', ''errors'', 5, is_rollback_trigger => NULL)')) AS v (sql);
+
+SELECT is(pg_temp.on_tasks(:w, 'SELECT changemgmt.edit_change({change}, ''{"model": "listed"}'')'), 'ok', 'a checklist comes behind it');
+
 -- as it stood, and the trail
 SELECT changemgmt.set_dependencies(:two, '{}') \g /dev/null
 SELECT is(t ->> 'depends_on', '[]', 'now') FROM jsonb_array_elements(changemgmt.change_document(:c) -> 'change_task') AS t WHERE t ->> 'title' = 'two';
