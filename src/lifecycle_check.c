@@ -473,12 +473,47 @@ check_manifest_reviewed(const Transition *t)
 	return buf.data;
 }
 
+/*
+ * Whether work began anew after the latest result of a check was recorded.  Where
+ * the end of the work is reported late, the result can lie behind it all the same.
+ */
+static bool
+begun_anew_since(const Transition *t, Datum check_id)
+{
+	static KeptPlan plan = {
+		"SELECT FROM changemgmt.ledger AS w"
+		" WHERE w.subject_kind OPERATOR(pg_catalog.=) 'change'"
+		" AND w.subject_id OPERATOR(pg_catalog.=) $1"
+		" AND w.event OPERATOR(pg_catalog.=) 'resume_work'"
+		" AND NOT EXISTS (SELECT FROM changemgmt.ledger AS r"
+		"  WHERE r.subject_kind OPERATOR(pg_catalog.=) 'change'"
+		"  AND r.subject_id OPERATOR(pg_catalog.=) $1"
+		"  AND r.sequence OPERATOR(pg_catalog.>) w.sequence"
+		"  AND r.changed OPERATOR(pg_catalog.?) 'change_check'"
+		"  AND pg_catalog.jsonb_path_exists(r.changed,"
+		"   '$.change_check[*] ? ((@.id == $id && exists(@.changed.checked_at))"
+		"    || (@.new.id == $id && exists(@.new.checked_at)))',"
+		"   pg_catalog.jsonb_build_object('id', $2)))",
+		2, {INT8OID, INT8OID}, NULL
+	};
+	Datum		arguments[2] = {t->row->value[CH_id], check_id};
+	bool		found;
+
+	if (t->model->late_hours == 0)
+		return false;
+	kept_plan_execute(&plan, arguments, NULL, 1);
+	found = SPI_processed > 0;
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
 static char *
 check_verified(const Transition *t)
 {
 	/* what trips a rollback is looked at after the work, not before its end */
 	static KeptPlan plan = {
-		"SELECT title, CASE WHEN is_too_early THEN NULL ELSE passed END, id, is_too_early"
+		"SELECT title, CASE WHEN is_too_early THEN NULL ELSE passed END, id, is_too_early,"
+		" is_rollback_trigger AND passed IS NOT NULL AND NOT is_too_early, is_required"
 		" FROM (SELECT *, COALESCE(is_rollback_trigger"
 		"  AND checked_at OPERATOR(pg_catalog.<) $2, false) AS is_too_early"
 		"  FROM changemgmt.change_check"
@@ -489,7 +524,7 @@ check_verified(const Transition *t)
 	};
 	/* with the table of 1.0 */
 	static KeptPlan plan_before = {
-		"SELECT title, passed, id, false FROM changemgmt.change_check"
+		"SELECT title, passed, id, false, false, is_required FROM changemgmt.change_check"
 		" WHERE change_id OPERATOR(pg_catalog.=) $1"
 		" AND stage OPERATOR(pg_catalog.=) 'immediate'"
 		" AND (is_required OR passed) ORDER BY id",
@@ -500,34 +535,43 @@ check_verified(const Transition *t)
 		TimestampTzGetDatum(DT_NOBEGIN) : t->row->value[CH_deployed_at]};
 	bool		with_issues = !t->thought_of &&
 		change_outcome(t->row) == OUTCOME_SUCCESSFUL_WITH_ISSUES;
+	SPITupleTable *table;
+	uint64		count;
 	StringInfoData buf;
 	int			passed = 0;
 
 	initStringInfo(&buf);
 	kept_plan_execute(column_exists("change_check", "is_rollback_trigger") ?
 					  &plan : &plan_before, arguments, NULL, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	table = SPI_tuptable;
+	count = SPI_processed;
+	for (uint64 i = 0; i < count; i++)
 	{
+		HeapTuple	tuple = table->vals[i];
+		TupleDesc	desc = table->tupdesc;
 		bool		isnull;
-		bool		good = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i],
-													  SPI_tuptable->tupdesc,
-													  2, &isnull));
-		char	   *title = SPI_getvalue(SPI_tuptable->vals[i],
-										 SPI_tuptable->tupdesc, 1);
-		char	   *id = SPI_getvalue(SPI_tuptable->vals[i],
-									  SPI_tuptable->tupdesc, 3);
+		bool		unmade;
+		bool		good = DatumGetBool(SPI_getbinval(tuple, desc, 2, &unmade));
+		char	   *title = SPI_getvalue(tuple, desc, 1);
+		char	   *id = SPI_getvalue(tuple, desc, 3);
+		bool		early = DatumGetBool(SPI_getbinval(tuple, desc, 4, &isnull));
 
-		if (isnull)
+		if (DatumGetBool(SPI_getbinval(tuple, desc, 5, &isnull)) &&
+			begun_anew_since(t, SPI_getbinval(tuple, desc, 3, &isnull)))
+		{
+			if (!DatumGetBool(SPI_getbinval(tuple, desc, 6, &isnull)))
+				continue;
+			early = unmade = true;
+		}
+		if (unmade)
 			text_list_add(&buf, psprintf("check %s \"%s\" was not made%s", id, title,
-										 strcmp(SPI_getvalue(SPI_tuptable->vals[i],
-															 SPI_tuptable->tupdesc, 4),
-												"t") == 0 ? " since the work was complete" : ""));
+										 early ? " since the work was complete" : ""));
 		else if (good)
 			passed++;
 		else if (!with_issues || !t->model->issues_despite_failed_check)
 			text_list_add(&buf, psprintf("check %s \"%s\" failed", id, title));
 	}
-	SPI_freetuptable(SPI_tuptable);
+	SPI_freetuptable(table);
 	if (buf.len > 0)
 		return buf.data;
 	return passed > 0 ? NULL : pstrdup("no check has passed");

@@ -531,6 +531,20 @@ SELECT results_eq(format('SELECT reason, backed_out_by, started_at, ended_at FRO
 	format('SELECT ''j'', change_number(id), actual_start, NULL::timestamptz FROM change WHERE id = %s', :back), 'and stands among the rollbacks');
 SELECT is((SELECT outcome FROM change WHERE id = :done), 'successful', 'what was decided then stays');
 
+-- whose end is reported late: what was seen before it began anew still does not count
+SELECT id AS late FROM declare_emergency('orders are lost', 'INC-late', 'max', 'data_at_risk', actual_start => now() - interval '3 hours') \gset
+SELECT add_signal_check(:late, 'rate', 'errors', 5, is_rollback_trigger => true) AS late_rate,
+	add_signal_check(:late, 'side', 'latency', 5, is_rollback_trigger => true, is_required => false) AS late_side, add_check(:late, 'works') AS works \gset
+SELECT record_check(:works, true), record_observation(:late_side, 1, now() - interval '60 min'), record_observation(:late_rate, 9, now() - interval '80 min'),
+	record_observation(:late_rate, 1, now() - interval '70 min') \g /dev/null
+SELECT complete(:late) \g /dev/null
+SELECT resume_work(:late, 'not yet') \g /dev/null
+SELECT complete(:late, now() - interval '2 hours') \g /dev/null
+SELECT set_eq(format('SELECT message FROM changemgmt.why_not(%s, ''pass'')', :late), ARRAY[format('check %s "rate" was not made since the work was complete', :late_rate)], 'a value from before it does not count');
+SELECT is(pg_temp.tried(format('SELECT changemgmt.pass(%s)', :late)), 'MC002', 'whatever end is given');
+SELECT record_observation(:late_rate, 2, now() - interval '30 min') \g /dev/null
+SELECT is_empty(format('SELECT message FROM changemgmt.why_not(%s, ''pass'')', :late), 'one that is recorded after it does, of its own time');
+
 -- ----------------------------------------------------------------
 -- What an approval is given for
 -- ----------------------------------------------------------------
