@@ -481,7 +481,7 @@ CREATE VIEW changemgmt.cab_queue WITH (security_invoker = true) AS
 				ELSE format('low risk, tested, %s as the way back, notice kept, nobody against it',
 							c.rollback_strategy) END
 		   AS recommendation_reason,
-		   s.score AS risk_score, s.level AS computed_risk_level,
+		   s.score::numeric(5,2) AS risk_score, s.level AS computed_risk_level,
 		   s.won_by AS risk_won_by, s.reasons AS risk_reasons
 	FROM changemgmt.change AS c
 	CROSS JOIN LATERAL changemgmt.approval_tally(c.id) AS t
@@ -584,7 +584,7 @@ CREATE VIEW changemgmt.approval_queue WITH (security_invoker = true) AS
 		   (extract(epoch FROM now() - c.submitted_at) / 3600)::double precision
 		   AS age_hours,
 		   w.is_stale_vote, w.delegates,
-		   s.score AS risk_score, s.level AS computed_risk_level,
+		   s.score::numeric(5,2) AS risk_score, s.level AS computed_risk_level,
 		   s.won_by AS risk_won_by, s.reasons AS risk_reasons
 	FROM changemgmt.change AS c
 	CROSS JOIN LATERAL changemgmt.risk_summary(c.id) AS s

@@ -143,6 +143,7 @@ SELECT is_empty(
 	  AND a.attnum > 0 AND (col_description(a.attrelid, a.attnum) IS NULL
 	   OR a.atttypid NOT IN ('text'::regtype, 'bigint'::regtype, 'integer'::regtype,
 		'boolean'::regtype, 'timestamptz'::regtype, 'double precision'::regtype)
+		  AND NOT (a.atttypid = 'numeric'::regtype AND a.atttypmod <> -1)
 	   OR c.reloptions <> '{security_invoker=true}')$$, 'plain columns, each with a comment, with the rights of who looks');
 
 -- ----------------------------------------------------------------

@@ -54,6 +54,8 @@ SELECT changemgmt.remove_from_agenda(:meeting, :secret), changemgmt.record_minut
 RESET ROLE;
 UPDATE changemgmt.person SET is_active = false WHERE login = 'regress_left';
 
+SELECT format($$COPY changemgmt.risk_assessment (change_id, verb, score, level, won_by, explanation, plan_revision) FROM PROGRAM 'printf "%s\tsubmit\t50\tmedium\tscore\t[]\t1\n"'$$, :secret) \gexec
+
 -- every table with rows of changes, from the catalog
 CREATE TEMP TABLE of_change AS
 	SELECT c.oid::regclass::text AS relation,
@@ -64,7 +66,7 @@ CREATE TEMP TABLE of_change AS
 	  AND (c.relname IN ('change', 'ledger')
 		   OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'change_id' AND a.attnum > 0));
 SELECT set_eq('SELECT relation FROM of_change', $$SELECT 'changemgmt.' || r FROM unnest(ARRAY['change', 'ledger', 'change_item',
-	'change_risk', 'change_task', 'change_check', 'change_comment', 'change_link', 'change_communication', 'change_review', 'change_waiver', 'approval_vote', 'template_proposal', 'incident_cause', 'agenda_item', 'meeting_minute', 'booking', 'duty']) AS r$$,
+	'change_risk', 'change_task', 'change_check', 'change_comment', 'change_link', 'change_communication', 'change_review', 'change_waiver', 'approval_vote', 'template_proposal', 'incident_cause', 'agenda_item', 'meeting_minute', 'booking', 'duty', 'risk_assessment']) AS r$$,
 	'these tables tell of changes');
 SELECT is_empty($$SELECT relation FROM of_change WHERE NOT (SELECT relrowsecurity FROM pg_class WHERE oid = relation::regclass)
 	OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = relation::regclass)$$, 'each has row-level security');
