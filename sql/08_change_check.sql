@@ -212,11 +212,13 @@ CREATE VIEW changemgmt.rollback WITH (security_invoker = true) AS
 		FROM changemgmt.change_link AS l
 		JOIN changemgmt.change AS h ON h.id = l.change_id
 		WHERE l.relation = 'backs_out'
+		  AND h.actual_start IS NOT NULL
+		  AND (h.outcome IS NULL OR h.outcome IN ('successful', 'successful_with_issues'))
 	) AS b
 	JOIN changemgmt.change AS c ON c.id = b.target_change_id
 	LEFT JOIN changemgmt.person AS s ON s.id = c.stability_confirmed_by_id;
 COMMENT ON VIEW changemgmt.rollback IS
-	'Each rollback, and each change that another one backs out, with cause, reason and the time needed against the time planned.';
+	'Each rollback, and each change that another one backs out or is at work to, with cause, reason and the time needed against the time planned.';
 COMMENT ON COLUMN changemgmt.rollback.change_id IS 'Id of the change that was taken back.';
 COMMENT ON COLUMN changemgmt.rollback.number IS 'Number of that change.';
 COMMENT ON COLUMN changemgmt.rollback.title IS 'What it was.';

@@ -530,6 +530,9 @@ SELECT is((SELECT is_failed FROM change_fact WHERE change_id = :done), true, 'co
 SELECT results_eq(format('SELECT reason, backed_out_by, started_at, ended_at FROM rollback WHERE change_id = %s', :done),
 	format('SELECT ''j'', change_number(id), actual_start, NULL::timestamptz FROM change WHERE id = %s', :back), 'and stands among the rollbacks');
 SELECT is((SELECT outcome FROM change WHERE id = :done), 'successful', 'what was decided then stays');
+-- what was only thought of, or came to nothing, took nothing back
+SELECT link_change(pg_temp.made('draft'), 'backs_out', :done), abort(:back, 'too late') \g /dev/null
+SELECT is_empty(format('SELECT FROM rollback WHERE change_id = %s', :done), 'a draft is no rollback, nor is one that was aborted');
 
 -- whose end is reported late: what was seen before it began anew still does not count
 SELECT id AS late FROM declare_emergency('orders are lost', 'INC-late', 'max', 'data_at_risk', actual_start => now() - interval '3 hours') \gset
