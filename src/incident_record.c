@@ -441,7 +441,7 @@ resolve_incident(PG_FUNCTION_ARGS)
 	bool		is_open;
 	char	   *reason;
 	Datum		values[3];
-	char		nulls[3] = "   ";
+	char		nulls[] = "   ";
 
 	SPI_connect();
 	values[0] = Int64GetDatum(incident_lock(name, &before, &is_open, &reason));
