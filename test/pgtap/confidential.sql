@@ -181,11 +181,24 @@ SELECT is(pg_temp.try('regress_owner', $$SELECT count(*) FROM changemgmt.ledger 
 SELECT is(pg_temp.try(w.login, $$SELECT count(*) || ' ' || (SELECT count(*) FROM changemgmt.board_minutes WHERE decision IS NOT NULL)
 		FROM changemgmt.ledger WHERE subject_kind IN ('agenda_item', 'meeting_minute')$$), w.answer, format('%s: agenda and minutes', w.login))
 FROM (VALUES ('regress_colleague', '0 0'), ('regress_owner', '2 1')) AS w (login, answer);
+-- a score is stored with what is submitted
+SET LOCAL ROLE regress_author;
+SELECT id AS scored FROM changemgmt.create_change_from(jsonb_build_object('model', 'lean_normal', 'title', 'Close CVE-2026-4', 'confidential', true,
+	'description', 'what', 'justification', 'why', 'user_impact', 'none', 'risk_level', 'high', 'owner', 'regress_owner', 'requester', 'regress_requester',
+	'rollback_trigger', 'errors', 'rollback_plan', 'back', 'rollback_minutes', 5, 'verification_plan', 'look', 'checks', '["closed"]'::jsonb,
+	'items', '["gateway"]'::jsonb, 'planned_start', now() + interval '1 hour', 'planned_end', now() + interval '2 hours')) \gset
+SELECT changemgmt.triage(:scored), changemgmt.plan(:scored), changemgmt.submit(:scored) \g /dev/null
+RESET ROLE;
+SELECT is(pg_temp.try(w.login, format($$SELECT count(*) || ' ' || (SELECT count(*) FROM changemgmt.risk_assessment WHERE change_id = %s)
+		FROM changemgmt.ledger WHERE subject_kind = 'risk_assessment'$$, :scored)), w.answer, format('%s: the stored score and its chain', w.login))
+FROM (VALUES ('regress_colleague', '0 0'), ('regress_owner', '1 1')) AS w (login, answer);
 CREATE ROLE regress_ledger_only;
 GRANT USAGE ON SCHEMA changemgmt TO regress_ledger_only;
 GRANT SELECT ON changemgmt.ledger TO regress_ledger_only;
 SELECT is(pg_temp.try('regress_ledger_only', $$SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'incident_cause'$$), '0',
 	'who may read the ledger alone reads it');
+SELECT is(pg_temp.try('regress_ledger_only', $$SELECT count(*) FROM changemgmt.ledger WHERE subject_kind = 'risk_assessment'$$), '0',
+	'also where a score was stored');
 SELECT throws_ok(format('DELETE FROM changemgmt.change WHERE id = %s', :secret), 'MC006', NULL, 'it is not deleted, for its trail would be for all');
 SET LOCAL ROLE regress_owner;
 SELECT id AS sent FROM changemgmt.create_change('Sent', source => 'jira', source_key => 'SEC-7', confidential => true) \gset
