@@ -50,7 +50,10 @@ END IF; END$$;
 SELECT changemgmt.set_setting('number_prefix', 'RFC');
 CREATE FUNCTION public.always_met(change_id bigint) RETURNS text STABLE LANGUAGE sql AS 'SELECT NULL::text';
 CREATE FUNCTION public.half(change_id bigint) RETURNS numeric STABLE LANGUAGE sql AS 'SELECT 0.5';
-DO $$BEGIN IF to_regclass('changemgmt.site_risk_factor') IS NOT NULL THEN PERFORM changemgmt.register_risk_factor('half', 'public.half(bigint)', 1); END IF; END$$;
+DO $$BEGIN IF to_regclass('changemgmt.site_risk_factor') IS NOT NULL THEN
+    PERFORM changemgmt.register_risk_factor('half', 'public.half(bigint)', 1);
+    PERFORM changemgmt.publish_risk_matrix('ours', (SELECT jsonb_agg('["low", "low", "medium", "high", "critical"]'::jsonb) FROM generate_series(1, 5)));
+END IF; END$$;
 SELECT changemgmt.register_requirement('ours', 'public.always_met(bigint)', ARRAY['plan'], 'ours', 'nothing to do');
 SELECT changemgmt.publish_model('ours', '{"base": "normal", "notice_business_days": 0,
     "approval": {"policy": "board", "board": "cab", "needed": 1}, "validations": []}');
