@@ -67,16 +67,18 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 
 #define TASK_PLAIN \
 	"pg_catalog.jsonb_build_array(" TASK_CONTENT ")::pg_catalog.text"
-/* Other tasks by what they are: ids say nothing of the plan. */
-#define TASKS_NAMED(condition) \
-	"(SELECT pg_catalog.jsonb_agg(o.content" \
-	" ORDER BY o.content::pg_catalog.text COLLATE pg_catalog.\"C\")" \
-	" FROM (SELECT pg_catalog.jsonb_build_array(d.phase, d.position, d.title," \
-	"  d.description, d.object_kind, d.object_name, d.object_system) AS content" \
-	"  FROM changemgmt.change_task AS d WHERE " condition ") AS o)"
-/* At one position the ids are the order, and a smoke test waits by it. */
+/*
+ * Other tasks are named by what they are: ids say nothing of the plan.  At one
+ * position the ids are the order, and where a smoke test stands there, each task
+ * says which one it comes after.
+ */
+#define TASK_NAME(t) \
+	"pg_catalog.jsonb_build_array(" t "title, " t "description, " t "object_kind, " \
+	t "object_name, " t "object_system)"
+#define AT_POSITION "PARTITION BY phase, position"
 #define TASK_FULL \
-	"CASE WHEN NOT is_smoke_test AND depends_on OPERATOR(pg_catalog.=) '{}'" \
+	"CASE WHEN NOT pg_catalog.bool_or(is_smoke_test) OVER (" AT_POSITION ")" \
+	"  AND depends_on OPERATOR(pg_catalog.=) '{}'" \
 	"  AND checklist_key IS NULL AND object_system IS NULL" \
 	" THEN " TASK_PLAIN \
 	" ELSE (pg_catalog.jsonb_build_array(" TASK_CONTENT ")" \
@@ -84,13 +86,15 @@ const SealedPart sealed_parts[SEALED_PART_COUNT] = {
 	"  pg_catalog.jsonb_build_object('checklist_key', checklist_key," \
 	"  'object_system', object_system," \
 	"  'is_smoke_test', CASE WHEN is_smoke_test THEN true END," \
-	"  'depends_on', " TASKS_NAMED("d.id OPERATOR(pg_catalog.=) ANY (t.depends_on)") "," \
-	"  'after', CASE WHEN is_smoke_test THEN " \
-	TASKS_NAMED("d.change_id OPERATOR(pg_catalog.=) t.change_id" \
-				" AND d.phase OPERATOR(pg_catalog.=) t.phase" \
-				" AND d.position OPERATOR(pg_catalog.=) t.position" \
-				" AND d.id OPERATOR(pg_catalog.<) t.id AND NOT d.is_condition") \
-	" END)))::pg_catalog.text" \
+	"  'depends_on', (SELECT pg_catalog.jsonb_agg(o.content" \
+	"    ORDER BY o.content::pg_catalog.text COLLATE pg_catalog.\"C\")" \
+	"   FROM (SELECT pg_catalog.jsonb_build_array(d.phase, d.position)" \
+	"     OPERATOR(pg_catalog.||) " TASK_NAME("d.") " AS content" \
+	"    FROM changemgmt.change_task AS d" \
+	"    WHERE d.id OPERATOR(pg_catalog.=) ANY (t.depends_on)) AS o)," \
+	"  'after', CASE WHEN pg_catalog.bool_or(is_smoke_test) OVER (" AT_POSITION ")" \
+	"   THEN pg_catalog.lag(" TASK_NAME("") ") OVER (" AT_POSITION " ORDER BY id) END" \
+	"  )))::pg_catalog.text" \
 	" END"
 
 #define PLAN_PARTS(check, risk, task, more) \

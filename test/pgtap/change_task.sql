@@ -482,6 +482,17 @@ SELECT changemgmt.remove_task(:step), changemgmt.add_step(:w, 'step', "position"
 SELECT ok(NOT pg_temp.is_fresh(:w), 'a step that no smoke test tries any more is another plan');
 SELECT changemgmt.remove_task(pg_temp.task(:w, 'try')), changemgmt.add_step(:w, 'try', is_smoke_test => true, "position" => 5) \g /dev/null
 SELECT ok(pg_temp.is_fresh(:w), 'put back, too');
+SELECT changemgmt.add_step(:w, 'before', "position" => 6), changemgmt.add_step(:w, 'between', "position" => 6),
+	changemgmt.add_step(:w, 'try both', is_smoke_test => true, "position" => 6) \g /dev/null
+SELECT changemgmt.revise(:w, 'more'), changemgmt.advance(:w, 'approved') \g /dev/null
+SELECT changemgmt.remove_task(pg_temp.task(:w, 'before')), changemgmt.add_step(:w, 'before', "position" => 6) \g /dev/null
+SELECT ok(NOT pg_temp.is_fresh(:w), 'also of two steps the first');
+-- many at one position, each a test of those before
+SELECT pg_temp.planned('many tests') AS many \gset
+INSERT INTO changemgmt.change_task (change_id, title, is_smoke_test) SELECT :many, 'try ' || n, true FROM generate_series(1, 3000) AS n;
+SET LOCAL statement_timeout = '60 s';
+SELECT is(status, 'approved', 'thousands are sealed') FROM changemgmt.advance(:many, 'approved');
+RESET statement_timeout;
 
 -- the last position there is
 SELECT pg_temp.planned('last') AS w \gset
