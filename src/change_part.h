@@ -120,6 +120,8 @@ extern HeapTuple communication_stamp(HeapTuple old, HeapTuple new,
 extern void communication_judge(const PartEdit *edit, TupleDesc desc,
 								Relation rel, Status status,
 								const ChangeModel *model, TimestampTz begun);
+/* The part that somebody had in the change (implementer ...); NULL: none. */
+extern const char *review_part_had(int64 change_id, int64 person);
 extern void review_judge(const PartEdit *edit, TupleDesc desc, Relation rel,
 						 Status status, const ChangeModel *model,
 						 TimestampTz begun);

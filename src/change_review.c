@@ -27,9 +27,12 @@
 #include "person.h"
 #include "spi.h"
 
-/* Who has a part in a change does not review it independently (MC004). */
-static void
-independence_judge(const PartEdit *edit, TupleDesc desc, Relation rel)
+/*
+ * The part that somebody had in a change, in a word; NULL: none.  Who gave it
+ * away after the work had begun owned it then.
+ */
+const char *
+review_part_had(int64 change_id, int64 person)
 {
 	static KeptPlan roles = {
 		"SELECT CASE WHEN c.implementer_id OPERATOR(pg_catalog.=) $2 THEN 'implementer'"
@@ -37,28 +40,43 @@ independence_judge(const PartEdit *edit, TupleDesc desc, Relation rel)
 		" WHEN c.author_id OPERATOR(pg_catalog.=) $2 THEN 'author'"
 		" WHEN EXISTS (SELECT FROM changemgmt.change_task AS t"
 		"  WHERE t.change_id OPERATOR(pg_catalog.=) c.id"
-		"  AND t.phase OPERATOR(pg_catalog.=) 'implementation'"
+		"  AND (t.phase OPERATOR(pg_catalog.=) 'implementation'"
+		"   OR t.phase OPERATOR(pg_catalog.=) 'rollback')"
 		"  AND t.status OPERATOR(pg_catalog.=) 'done'"
 		"  AND t.done_by_id OPERATOR(pg_catalog.=) $2) THEN 'one of the implementers'"
+		" WHEN EXISTS (SELECT FROM changemgmt.ledger AS l"
+		"  WHERE l.subject_kind OPERATOR(pg_catalog.=) 'change'"
+		"  AND l.subject_id OPERATOR(pg_catalog.=) c.id"
+		"  AND l.recorded_at OPERATOR(pg_catalog.>=) c.actual_start"
+		"  AND (l.changed OPERATOR(pg_catalog.->) 'owner_id') OPERATOR(pg_catalog.->) 0"
+		"   OPERATOR(pg_catalog.=) pg_catalog.to_jsonb($2)) THEN 'owner of before'"
 		" END FROM changemgmt.change AS c WHERE c.id OPERATOR(pg_catalog.=) $1",
 		2, {INT8OID, INT8OID}, NULL
 	};
 	Datum		arguments[2];
 	Datum		role;
 	bool		isnull;
-	int64		reviewer = actor_person_required();
 
-	arguments[0] = Int64GetDatum(edit->change_id);
-	arguments[1] = Int64GetDatum(reviewer);
+	arguments[0] = Int64GetDatum(change_id);
+	arguments[1] = Int64GetDatum(person);
 	kept_plan_execute(&roles, arguments, NULL, 1);
 	role = spi_first_value(1, &isnull);
-	if (isnull)
+	return isnull ? NULL : TextDatumGetCString(role);
+}
+
+/* Who has a part in a change does not review it independently (MC004). */
+static void
+independence_judge(const PartEdit *edit, Relation rel)
+{
+	int64		reviewer = actor_person_required();
+	const char *part = review_part_had(edit->change_id, reviewer);
+
+	if (part == NULL)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_MC_SEGREGATION_OF_DUTIES), err_as_caller(),
 			 errmsg("an independent review of change " INT64_FORMAT " is not by %s, who is %s",
-					edit->change_id, person_login(reviewer),
-					text_to_cstring(DatumGetTextPP(role))),
+					edit->change_id, person_login(reviewer), part),
 			 errhint("Somebody who had no part in it writes it."),
 			 errtable(rel)));
 }
@@ -119,5 +137,5 @@ review_judge(const PartEdit *edit, TupleDesc desc, Relation rel,
 					   status_code(status),
 					   "A change is reviewed when its work has ended; what there is to say before is a comment.");
 	if (part_is(edit->new, desc, "kind", "independent"))
-		independence_judge(edit, desc, rel);
+		independence_judge(edit, rel);
 }

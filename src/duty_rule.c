@@ -274,18 +274,13 @@ judge_content(const DutyEdit *edit, int64 by, bool own)
 			break;
 		case KIND_INDEPENDENT_REVIEW:
 			{
-				const char *part = NULL;
+				const char *part = review_part_had(change_id, by);
 
-				if (by == change_int64(&edit->change, implementer_id))
-					part = "implementer";
-				else if (by == change_int64(&edit->change, owner_id))
-					part = "owner";
-				else if (by == change_int64(&edit->change, author_id))
-					part = "author";
 				if (part)
 					ereport(ERROR,
 							(errcode(ERRCODE_MC_SEGREGATION_OF_DUTIES), err_as_caller(),
-							 errmsg("%s is not for the %s of the change", duty_words(edit), part),
+							 errmsg("%s is not for the %s of the change", duty_words(edit),
+									strcmp(part, "one of the implementers") == 0 ? "implementers" : part),
 							 errhint("Somebody who had no part in it reviews it."),
 							 errtable(edit->rel)));
 			}

@@ -121,6 +121,23 @@ FROM (VALUES
 	('ada', format('MC004 | an independent review of change %s is not by ada, who is author | Somebody who had no part in it writes it.', :done)),
 	('bob', format('MC004 | an independent review of change %s is not by bob, who is one of the implementers | Somebody who had no part in it writes it.', :done)),
 	('vera', ''), ('eve', '')) AS v (who, refusal);
+-- nor by who owned it when the work was done, and gives it away for the time of a review
+SELECT id AS given FROM changemgmt.declare_emergency('given away', 'INC-G', 'exec', 'production_down', owner => 'otto', model => 'lean_emergency') \gset
+SELECT changemgmt.add_task(:given, 'helped', phase => 'implementation') AS helped \gset
+SELECT is(pg_temp.refusal('bob', format('SELECT changemgmt.complete_task(%s)', :helped)), '', 'bob takes a step');
+SELECT changemgmt.complete(:given) \g /dev/null
+SELECT is(pg_temp.refusal('otto', format('SELECT changemgmt.edit_change(%s, ''{"owner": "eve"}'')', :given)), '', 'given away');
+SELECT matches(pg_temp.refusal(who, format(sql, :given)), '^MC004 .* is not for the ' || part || ' of the change', format('%s: %s', who, sql))
+FROM (VALUES ('otto', 'owner of before'), ('eve', 'owner'), ('bob', 'implementers')) AS w (who, part),
+	(VALUES ('SELECT changemgmt.review_change(%s, ''independent'', lessons => ''l'')'),
+		('SELECT changemgmt.complete_duty(id, ''all well'') FROM changemgmt.duty WHERE change_id = %s AND kind = ''independent_review''')) AS s (sql);
+SELECT is(pg_temp.refusal('exec', format('SELECT changemgmt.review_change(%s, ''independent'', lessons => ''l'')', :given)), '', 'by who had no part in it');
+SELECT pg_temp.made('approved') AS early \gset
+SELECT changemgmt.edit_change(:early, '{"owner": "eve"}') \g /dev/null
+SELECT changemgmt.revise(:early, 'for eve') \g /dev/null
+SELECT changemgmt.advance(:early, 'in_progress') \g /dev/null
+SELECT changemgmt.abort(:early, 'no') \g /dev/null
+SELECT is(pg_temp.refusal('otto', format('SELECT changemgmt.review_change(%s, ''independent'', lessons => ''l'')', :early)), '', 'who gave it away before the work had none');
 SELECT is(left(pg_temp.refusal('nobody known', format('SELECT changemgmt.review_change(%s, ''independent'', lessons => ''l'')', :done)), 5), 'MC003',
 	'nobody known is not known to be independent');
 SELECT is(pg_temp.refusal(who, format('SELECT changemgmt.review_change(%s, lessons => ''l'')', :done)), '', 'any other is written by ' || who)
