@@ -706,7 +706,7 @@ check_stability_confirmed(const Transition *t)
 /* Who was not told yet, or "nobody"; NULL where all were, and somebody was. */
 static char *
 told(KeptPlan *open, KeptPlan *done, const Transition *t, const char *when,
-	 TimestampTz since)
+	 TimestampTz since, const char *since_when)
 {
 	Datum		arguments[2];
 	StringInfoData buf;
@@ -729,9 +729,32 @@ told(KeptPlan *open, KeptPlan *done, const Transition *t, const char *when,
 	kept_plan_execute(done, arguments, NULL, 1);
 	count = SPI_processed;
 	SPI_freetuptable(SPI_tuptable);
-	return count > 0 ? NULL : psprintf("nobody was told %s the work", when);
+	return count > 0 ? NULL : psprintf("nobody was told %s", since_when);
 }
 
+/* When the planned start was moved last; DT_NOBEGIN where it never was. */
+static TimestampTz
+start_moved(const Transition *t)
+{
+	static KeptPlan moved = {
+		"SELECT pg_catalog.max(recorded_at) FROM changemgmt.ledger"
+		" WHERE subject_kind OPERATOR(pg_catalog.=) 'change'"
+		" AND subject_id OPERATOR(pg_catalog.=) $1"
+		" AND (changed OPERATOR(pg_catalog.->) 'planned_start')"
+		"  OPERATOR(pg_catalog.->>) 0 IS NOT NULL",
+		1, {INT8OID}, NULL
+	};
+	Datum		argument = t->row->value[CH_id];
+	bool		isnull;
+	TimestampTz at;
+
+	kept_plan_execute(&moved, &argument, NULL, 1);
+	at = DatumGetTimestampTz(spi_first_value(1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return isnull ? DT_NOBEGIN : at;
+}
+
+/* A start that was announced for another time is announced again. */
 static char *
 check_stakeholders_told(const Transition *t)
 {
@@ -745,8 +768,10 @@ check_stakeholders_told(const Transition *t)
 		" AND sent_at OPERATOR(pg_catalog.>=) $2",
 		2, {INT8OID, TIMESTAMPTZOID}, NULL
 	};
+	TimestampTz moved = start_moved(t);
 
-	return told(&open, &done, t, "before", DT_NOBEGIN);
+	return told(&open, &done, t, "before", moved, moved == DT_NOBEGIN ?
+				"before the work" : "since the planned start was moved");
 }
 
 /* An end that was announced, and was none (resume_work), is announced again. */
@@ -766,7 +791,7 @@ check_end_announced(const Transition *t)
 
 	return told(&open, &done, t, "after",
 				change_is_null(t->row, actual_end) ? DT_NOBEGIN :
-				change_time(t->row, actual_end));
+				change_time(t->row, actual_end), "after the work");
 }
 
 static const Requirement engine_requirements[] = {
@@ -831,7 +856,7 @@ static const Requirement engine_requirements[] = {
 	{"stability_confirmed", "After a rollback or a failure somebody confirmed stability.",
 		"changemgmt.confirm_stability(%lld).",
 	check_stability_confirmed, V(CLOSE), 0},
-	{"stakeholders_told", "Everybody was told before the work who is to be told then, and somebody is.",
+	{"stakeholders_told", "Everybody was told before the work who is to be told then, and somebody since the planned start was moved.",
 		"changemgmt.mark_sent(communication_id) for each that was sent; post_update(%lld, message) for what was told besides.",
 	check_stakeholders_told, 0, 0},
 	{"end_announced", "Everybody was told after the work who is to be told then, and somebody since it ended.",

@@ -240,6 +240,19 @@ SELECT is(left(pg_temp.refusal('ada', format('SELECT changemgmt.close(%s)', :tol
 SELECT changemgmt.mark_sent(:done) \g /dev/null
 SELECT is((SELECT status FROM changemgmt.close(:told)), 'closed', 'then it is');
 
+-- who was told of another time was not told of this one
+SELECT pg_temp.planned('moved', 'announced') AS moved \gset
+SELECT changemgmt.add_communication(:moved, 'before', 'customers', 'email', 'Tonight.') AS tonight \gset
+SELECT changemgmt.edit_change(:moved, jsonb_build_object('planned_start', now() - interval '30 minutes')) \g /dev/null
+SELECT changemgmt.advance(:moved, 'approved') \g /dev/null
+SELECT changemgmt.mark_sent(:tonight) \g /dev/null
+SELECT is(pg_temp.missing(:moved, 'start'), NULL, 'moved before anybody was told');
+SELECT changemgmt.edit_change(:moved, jsonb_build_object('planned_start', now() - interval '20 minutes')) \g /dev/null
+SELECT is(pg_temp.missing(:moved, 'start'), 'stakeholders_told: nobody was told since the planned start was moved', 'moved afterwards');
+SELECT changemgmt.post_update(:moved, 'Tomorrow.') \g /dev/null
+SELECT changemgmt.edit_change(:moved, jsonb_build_object('planned_end', now() + interval '3 days')) \g /dev/null
+SELECT is(pg_temp.missing(:moved, 'start'), NULL, 'until they are told again; when it ends does not count');
+
 SELECT pg_temp.planned('again', 'announced') AS again \gset
 SELECT changemgmt.post_update(:again, 'Tonight.') \g /dev/null
 SELECT changemgmt.advance(:again, 'verifying') \g /dev/null
