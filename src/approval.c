@@ -28,6 +28,7 @@
 #include "duty.h"
 #include "errors.h"
 #include "person.h"
+#include "risk.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(vote_stamp);
@@ -440,6 +441,11 @@ vote_tally(PG_FUNCTION_ARGS)
 				lifecycle_take(&row, tally.decision,
 							   tally.decision == VERB_APPROVE ? NULL :
 							   tally_level(&tally)->reasons.data);
+			/* the step to approved stores what was seen by itself */
+			if (tally.decision != VERB_APPROVE &&
+				strcmp(SPI_getvalue(tuple, desc, SPI_fnumber(desc, "decision")),
+					   "approved") == 0)
+				risk_assessment_store(&row, VERB_APPROVE);
 		}
 		SPI_finish();
 	}

@@ -205,8 +205,14 @@ share_out(Risk *risk)
 		}
 	if (sum == 0)
 	{
-		/* nothing is known of it: the highest */
-		risk->score = RISK_SCORE_MAX;
+		/* nothing is known of it: the highest, which a line has to account for */
+		RiskLine   *line = &risk->lines[risk->n_lines++];
+
+		line->name = "unknown";
+		line->points = risk->score = RISK_SCORE_MAX;
+		line->finding.value = RISK_VALUE_MAX;
+		line->finding.sentence =
+			pstrdup("no factor that weighs anything could be asked, which counts as the highest");
 		return;
 	}
 	risk->score = (int) ((2 * whole + sum) / (2 * sum));
@@ -242,7 +248,8 @@ lines_assess(Risk *risk, RiskInput *input)
 	List	   *sites = site_factors();
 	ListCell   *lc;
 
-	risk->lines = palloc0((risk_factor_count + list_length(sites)) *
+	/* and one that share_out() may need */
+	risk->lines = palloc0((risk_factor_count + list_length(sites) + 1) *
 						  sizeof(RiskLine));
 	for (int i = 0; i < risk_factor_count; i++)
 	{

@@ -241,6 +241,8 @@ typedef struct Risk
 /* Needs an SPI connection; what it makes is in the current memory context. */
 extern Risk *risk_assess_change(const ChangeRow *row, bool as_query);
 extern Jsonb *risk_explanation(const Risk *risk);
+/* Keep what is to be seen of a change with this step. */
+extern void risk_assessment_store(const ChangeRow *row, Verb verb);
 /* The opinions that have the level, "matrix, score". */
 extern char *risk_won_by(const Risk *risk);
 extern char *risk_reasons(const Risk *risk, int most);

@@ -4,8 +4,9 @@
  *	  The risk as it was when a change was submitted and when it was approved.
  *
  * A trigger on change, which fires after the judge, stores it with the steps
- * submit and approve, so that one can see later what the board saw.  Nobody
- * writes these rows by hand, and nobody changes them.
+ * submit and approve, and the tally of votes with an approval that does not
+ * decide yet, so that one can see later what the board saw.  Nobody writes
+ * these rows by hand, and nobody changes them.
  *
  * State: of which change a row is being stored.
  *
@@ -63,6 +64,14 @@ assessment_store(const ChangeRow *row, Verb verb, const Risk *risk)
 	}
 	PG_END_TRY();
 	kept_plan_require_row(&insert, "the risk assessment");
+}
+
+/* Needs an SPI connection. The older version has no table for it. */
+void
+risk_assessment_store(const ChangeRow *row, Verb verb)
+{
+	if (relation_exists("risk_assessment"))
+		assessment_store(row, verb, risk_assess_change(row, false));
 }
 
 /* AFTER ROW trigger of change, after the judge: store what the board sees. */

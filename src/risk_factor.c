@@ -312,7 +312,7 @@ static void
 assess_testing(RiskInput *input, RiskFinding *finding)
 {
 	static KeptPlan read = {
-		"SELECT c.id, c.environment, c.outcome"
+		"SELECT c.id, c.environment, c.outcome, c.confidential"
 		" FROM changemgmt.change_link AS l"
 		" JOIN changemgmt.change AS c"
 		"  ON c.id OPERATOR(pg_catalog.=) l.target_change_id"
@@ -330,8 +330,11 @@ assess_testing(RiskInput *input, RiskFinding *finding)
 		HeapTuple	tuple = SPI_tuptable->vals[0];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
-		char	   *number = change_number_text(DatumGetInt64(
-			SPI_getbinval(tuple, desc, 1, &isnull)));
+		/* the sentence is kept, also for those who may not know that one */
+		char	   *number = DatumGetBool(SPI_getbinval(tuple, desc, 4, &isnull)) ?
+			pstrdup("a confidential change") :
+			change_number_text(DatumGetInt64(
+				SPI_getbinval(tuple, desc, 1, &isnull)));
 		char	   *where = SPI_getvalue(tuple, desc, 2);
 		char	   *outcome = SPI_getvalue(tuple, desc, 3);
 

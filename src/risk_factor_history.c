@@ -95,19 +95,21 @@ risk_blast_radius(RiskInput *input, RiskFinding *finding)
 	for (int i = 0; i < input->n_items; i++)
 		if (input->items[i].is_changed)
 			ids[n++] = Int64GetDatum(input->items[i].ci_id);
-	if (n > 0)
+	if (n == 0)
 	{
-		reached = graph_walk(ids, n, BLAST_DEPTH, GRAPH_ABOVE, BLAST_MOST + n,
-							 sizeof(GraphItem), input->as_query);
-		hash_seq_init(&scan, reached);
-		while ((item = hash_seq_search(&scan)) != NULL)
-			if (item->steps > 0)
-			{
-				count++;
-				farthest = Max(farthest, item->steps);
-			}
-		hash_destroy(reached);
+		not_known(finding, "none of its items is named as changed");
+		return;
 	}
+	reached = graph_walk(ids, n, BLAST_DEPTH, GRAPH_ABOVE, BLAST_MOST + n,
+						 sizeof(GraphItem), input->as_query);
+	hash_seq_init(&scan, reached);
+	while ((item = hash_seq_search(&scan)) != NULL)
+		if (item->steps > 0)
+		{
+			count++;
+			farthest = Max(farthest, item->steps);
+		}
+	hash_destroy(reached);
 	if (count == 0)
 		found(finding, 0, pstrdup("nothing depends on what it changes"));
 	else

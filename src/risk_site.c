@@ -8,7 +8,7 @@
  * or no such number, or was dropped is left out, and the explanation says so:
  * it never stands in the way of a change.
  *
- * State: the cached rows of site_risk_factor.
+ * State: the cached rows of site_risk_factor; whether one is being asked.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,6 +43,12 @@ static const SiteFunctionUse factor_use = {
 static CachedTable factor_table = {.relation = "site_risk_factor"};
 static MemoryContext site_context = NULL;
 static List *cached_factors = NIL;
+
+/*
+ * A factor may look at the score of a change, also of its own, but not at what
+ * the site's factors say of it: two such would ask each other without end.
+ */
+static bool is_asking = false;
 
 static const RiskFactor *
 shipped_factor(const char *name)
@@ -175,6 +181,12 @@ site_factor_assess(const SiteFactor *factor, RiskInput *input,
 	char	   *volatile problem = NULL;
 	volatile int value = -1;
 
+	if (is_asking)
+	{
+		finding->is_known = false;
+		finding->sentence = pstrdup("left out: a site's factor asks for this score");
+		return false;
+	}
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -182,9 +194,11 @@ site_factor_assess(const SiteFactor *factor, RiskInput *input,
 		Datum		answer;
 		bool		isnull;
 
+		is_asking = true;
 		problem = site_function_ask(&factor_use, factor->function,
 									factor->registered_by,
 									change_id_of(input->row), &answer, &isnull);
+		is_asking = false;
 		if (problem == NULL && isnull)
 			problem = "it returned null";
 		else if (problem == NULL)
@@ -203,6 +217,7 @@ site_factor_assess(const SiteFactor *factor, RiskInput *input,
 	{
 		ErrorData  *error;
 
+		is_asking = false;
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
