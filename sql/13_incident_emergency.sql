@@ -20,7 +20,8 @@ CREATE VIEW changemgmt.emergency_compliance WITH (security_invoker = true) AS
 			   WHEN d.duties = 0 OR d.open_duties > 0 OR c.actual_end IS NULL THEN NULL
 			   ELSE true END AS is_kept
 	FROM changemgmt.change AS c
-	LEFT JOIN changemgmt.incident AS i ON i.id = c.incident_id
+	LEFT JOIN changemgmt.incident AS named ON named.id = c.incident_id
+	LEFT JOIN changemgmt.incident AS i ON i.id = coalesce(named.merged_into_id, named.id)
 	LEFT JOIN changemgmt.person AS a ON a.id = c.authorised_by_id
 	LEFT JOIN changemgmt.person AS o ON o.id = c.owner_id
 	CROSS JOIN LATERAL (
@@ -76,7 +77,7 @@ COMMENT ON COLUMN changemgmt.emergency_compliance.number IS 'Number of the chang
 COMMENT ON COLUMN changemgmt.emergency_compliance.title IS 'What was done.';
 COMMENT ON COLUMN changemgmt.emergency_compliance.status IS 'Status of the change.';
 COMMENT ON COLUMN changemgmt.emergency_compliance.outcome IS 'How it turned out.';
-COMMENT ON COLUMN changemgmt.emergency_compliance.incident IS 'Reference of the incident that it answers.';
+COMMENT ON COLUMN changemgmt.emergency_compliance.incident IS 'Reference of the incident that it answers, or that this was merged into.';
 COMMENT ON COLUMN changemgmt.emergency_compliance.authoriser IS 'Login of who authorised it.';
 COMMENT ON COLUMN changemgmt.emergency_compliance.emergency_threshold IS 'production_down, data_at_risk or security_breach.';
 COMMENT ON COLUMN changemgmt.emergency_compliance.started_at IS 'When the work began.';

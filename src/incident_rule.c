@@ -339,7 +339,8 @@ judge_merged(const Edit *edit)
 /*
  * Items and causes go to where an incident is merged into, once each.  Where
  * both know a change, confirmed stands before dismissed, and that before
- * suspected, so that no merge takes back what somebody confirmed.
+ * suspected, so that no merge takes back what somebody confirmed, nor
+ * that it was confirmed once, and restated a month.
  */
 static void
 merge_parts(int64 id, int64 into)
@@ -361,7 +362,9 @@ merge_parts(int64 id, int64 into)
 			" WHERE o.incident_id OPERATOR(pg_catalog.=) $2"
 			" AND c.incident_id OPERATOR(pg_catalog.=) $1"
 			" AND o.change_id OPERATOR(pg_catalog.=) c.change_id"
-			" AND c.status COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.<) o.status",
+			" AND (c.status COLLATE pg_catalog.\"C\" OPERATOR(pg_catalog.<) o.status"
+			"  OR (c.status OPERATOR(pg_catalog.=) o.status"
+			"   AND c.withdrawn_at IS NOT NULL AND o.withdrawn_at IS NULL))",
 		2, PAIR, NULL},
 		{"DELETE FROM changemgmt.incident_cause AS c"
 			" WHERE c.incident_id OPERATOR(pg_catalog.=) $1"

@@ -267,6 +267,7 @@ SELECT results_eq('SELECT * FROM changemgmt.suspect_changes(''M2'', 100)', 'SELE
 SELECT is((SELECT count(*) FROM changemgmt.suspect_changes('M1', 100) WHERE change_id = :answer), 0::bigint, 'and what answers the one answers the other');
 SELECT id AS answer2 FROM changemgmt.declare_emergency('answers the second again', 'M2', 'ann', 'production_down') \gset
 SELECT is((SELECT incident_id FROM changemgmt.change WHERE id = :answer2), :m1::bigint, 'an emergency answers the one that it is');
+SELECT set_eq(format('SELECT incident FROM changemgmt.emergency_compliance WHERE change_id IN (%s, %s)', :answer, :answer2), '{M1}'::text[], 'and the view says so, also of one that answered the other');
 SELECT changemgmt.edit_incident('M2', '{"severity": 1}'), changemgmt.reopen_incident('M2', 'again') \g /dev/null
 SELECT is((SELECT row(severity, resolved_at, reopen_count)::text FROM changemgmt.incident WHERE id = :m1), row(1, NULL, 1)::text, 'it is edited and reopened by either name');
 SELECT changemgmt.resolve_incident('M2', outage_minutes => 12) \g /dev/null
@@ -325,6 +326,8 @@ SELECT is((SELECT is_late FROM changemgmt.incident_change WHERE change_id = :pas
 SELECT changemgmt.confirm_cause('P1', :past, false) \g /dev/null
 SELECT is(pg_temp.month(:past), '0 failed, 0 caused, restated 00:00:00', 'taken back, it restates it, too');
 SELECT is((SELECT bool_or(is_late) FROM changemgmt.incident_change WHERE change_id = :past), false, 'what is not confirmed is not late');
+SELECT changemgmt.merge_incident('P1', 'P2', 'the same') \g /dev/null
+SELECT is(pg_temp.month(:past), '0 failed, 0 caused, restated 00:00:00', 'merged into one that was dismissed from the beginning, it still says so');
 -- as history tells it
 SELECT id AS h1 FROM changemgmt.record_unauthorized('h1', 'log', '2024-03-05', '2024-03-06') \gset
 SELECT id AS h2 FROM changemgmt.record_unauthorized('h2', 'log', '2024-04-05', '2024-04-06') \gset
