@@ -638,19 +638,21 @@ static char *
 check_validations_done(const Transition *t)
 {
 	static KeptPlan plan = {
-		"SELECT stage, passed, title FROM changemgmt.change_check"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1"
-		" AND stage OPERATOR(pg_catalog.<>) 'immediate'"
-		" AND passed IS NOT NULL"
-		" AND checked_at OPERATOR(pg_catalog.>=)"
-		" ($2 OPERATOR(pg_catalog.+) CASE"
-		"  WHEN stage OPERATOR(pg_catalog.=) '24_hours' THEN '24 hours'::pg_catalog.interval"
-		"  ELSE '168 hours'::pg_catalog.interval END) ORDER BY id",
+		"SELECT stage, passed, title FROM (SELECT id, stage, title, is_required,"
+		"  CASE WHEN checked_at OPERATOR(pg_catalog.>=)"
+		"   ($2 OPERATOR(pg_catalog.+) CASE"
+		"    WHEN stage OPERATOR(pg_catalog.=) '24_hours' THEN '24 hours'::pg_catalog.interval"
+		"    ELSE '168 hours'::pg_catalog.interval END) THEN passed END AS passed"
+		"  FROM changemgmt.change_check"
+		"  WHERE change_id OPERATOR(pg_catalog.=) $1"
+		"  AND stage OPERATOR(pg_catalog.<>) 'immediate') AS k"
+		" WHERE passed IS NOT NULL OR is_required ORDER BY id",
 		2, {INT8OID, TIMESTAMPTZOID}, NULL
 	};
 	Datum		arguments[2];
 	Outcome		outcome = change_outcome(t->row);
 	uint32		seen = 0;
+	StringInfoData unmade[2];
 	StringInfoData buf;
 
 	if (t->model->validations == 0 ||
@@ -658,6 +660,8 @@ check_validations_done(const Transition *t)
 		 outcome != OUTCOME_SUCCESSFUL_WITH_ISSUES))
 		return NULL;
 	initStringInfo(&buf);
+	initStringInfo(&unmade[0]);
+	initStringInfo(&unmade[1]);
 	arguments[0] = t->row->value[CH_id];
 	arguments[1] = change_is_null(t->row, deployed_at) ?
 		TimestampTzGetDatum(DT_NOEND) : t->row->value[CH_deployed_at];
@@ -665,22 +669,34 @@ check_validations_done(const Transition *t)
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
-		char	   *stage = SPI_getvalue(SPI_tuptable->vals[i],
-										 SPI_tuptable->tupdesc, 1);
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		char	   *code = SPI_getvalue(tuple, desc, 1);
+		uint32		stage = strcmp(code, "24_hours") == 0 ? STAGE_24_HOURS : STAGE_7_DAYS;
+		bool		passed = DatumGetBool(SPI_getbinval(tuple, desc, 2, &isnull));
 
-		seen |= strcmp(stage, "24_hours") == 0 ? STAGE_24_HOURS : STAGE_7_DAYS;
-		if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i],
-										SPI_tuptable->tupdesc, 2, &isnull)) &&
-			outcome == OUTCOME_SUCCESSFUL)
-			text_list_add(&buf, psprintf("the %s validation \"%s\" failed", stage,
-								   SPI_getvalue(SPI_tuptable->vals[i],
-												SPI_tuptable->tupdesc, 3)));
+		if (isnull)
+		{
+			text_list_add(&unmade[stage == STAGE_24_HOURS ? 0 : 1],
+						  psprintf("the %s validation \"%s\" was not made", code,
+								   SPI_getvalue(tuple, desc, 3)));
+			continue;
+		}
+		seen |= stage;
+		if (!passed && outcome == OUTCOME_SUCCESSFUL)
+			text_list_add(&buf, psprintf("the %s validation \"%s\" failed", code,
+										 SPI_getvalue(tuple, desc, 3)));
 	}
 	SPI_freetuptable(SPI_tuptable);
+	/* another check of the stage stands in for none that is required */
 	if (t->model->validations & ~seen & STAGE_24_HOURS)
 		text_list_add(&buf, "no validation 24 hours after deployment");
+	else if ((t->model->validations & STAGE_24_HOURS) && unmade[0].len > 0)
+		text_list_add(&buf, unmade[0].data);
 	if (t->model->validations & ~seen & STAGE_7_DAYS)
 		text_list_add(&buf, "no validation 7 days after deployment");
+	else if ((t->model->validations & STAGE_7_DAYS) && unmade[1].len > 0)
+		text_list_add(&buf, unmade[1].data);
 	return buf.len > 0 ? buf.data : NULL;
 }
 

@@ -419,6 +419,10 @@ SELECT record_observation(2005, 1), record_observation(2006, 1) \g /dev/null
 SELECT is(pg_temp.refusal('SELECT changemgmt.close(1003)'), 'MC002 | validations_done: the 7_days validation "week" failed', 'bars closing as successful');
 SELECT is(pg_temp.tried('SELECT changemgmt.pass(1003, ''seen'', ''slow on Mondays'')', 'ivan'), 'MC004', 'duties stay apart');
 SELECT is(outcome, 'successful_with_issues', 'with an explanation') FROM pass(1003, issues => 'slow on Mondays, until the new hardware is there');
+-- one that was made stands in for none that is required
+SELECT is(pg_temp.refusal('SELECT changemgmt.add_check(1003, ''another'', stage => ''7_days''); SELECT changemgmt.close(1003)'),
+	'MC002 | validations_done: the 7_days validation "another" was not made', 'each that is required is made');
+SELECT is(pg_temp.tried('SELECT changemgmt.add_check(1003, ''another'', stage => ''7_days'', is_required => false); SELECT changemgmt.close(1003)'), '', 'and what is not required can be left out');
 SELECT is(status, 'closed', 'it is closed') FROM close(1003);
 
 -- ----------------------------------------------------------------
