@@ -272,6 +272,13 @@ CREATE FUNCTION changemgmt.risk_model_predict(version integer, features jsonb)
 COMMENT ON FUNCTION changemgmt.risk_model_predict(integer, jsonb) IS
 	'The probability of failure that a version of the risk model (null: the one in use) gives features, an object such as {"size": 12, "is_urgent": true}; null where none is in use. Errors: MC008 where a feature is missing or no number.';
 
+CREATE FUNCTION changemgmt.risk_probability(change_id bigint)
+	RETURNS double precision
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000
+	AS 'MODULE_PATHNAME', 'risk_probability';
+COMMENT ON FUNCTION changemgmt.risk_probability(bigint) IS
+	'The probability of failure that the risk model in use gives a change, from the values of its factors as risk_explain() shows them; null where no model is in use, or it looks at something that is no factor that is on. Errors: MC008 for an unknown change.';
+
 CREATE VIEW changemgmt.risk_model_coefficient WITH (security_invoker = true) AS
 	SELECT m.version, c.position::integer AS position,
 		   CASE c.position WHEN 1 THEN '(intercept)' ELSE m.features[c.position - 1] END AS feature,

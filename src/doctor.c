@@ -450,6 +450,7 @@ static const ShippedFunction functions[] = {
 	{"risk_fit_summary_combine", NULL, "immutable strict"},
 	{"risk_model_judge", NULL, "volatile"},
 	{"risk_model_predict", NULL, "stable"},
+	{"risk_probability", NULL, "stable strict"},
 	{"row_digest", NULL, "stable strict"},
 	{"schedule", NULL, "volatile"},
 	{"set_approval_policy", NULL, "volatile"},

@@ -180,6 +180,7 @@ static const struct
 	{"requirement_list", ALL_DUTIES},
 	{"risk_explain", ALL_DUTIES},
 	{"risk_level", ALL_DUTIES},
+	{"risk_probability", ALL_DUTIES},
 	{"risk_score", ALL_DUTIES},
 	{"risk_summary", ALL_DUTIES},
 	{"risk_what_if", ALL_DUTIES},

@@ -7,7 +7,7 @@
  * 100 with two decimals.  Each factor has its share of it, rounded to the
  * hundredth so that the shares add up to the score exactly: with the weights
  * that ship nothing is ever rounded.  The level is the worst that score, matrix
- * and rules say; the setting risk_combination can leave it to the score alone.
+ * and rules say, and the model that learned where it is asked; the setting risk_combination can leave it to the score alone.
  *
  * There is no state: weights and matrices are cached where they are read.
  *
@@ -38,7 +38,8 @@ PG_FUNCTION_INFO_V1(risk_what_if);
 static const char *const opinion_names[] = {
 	[OPINION_MATRIX] = "matrix",
 	[OPINION_RULES] = "rules",
-	[OPINION_SCORE] = "score"
+	[OPINION_SCORE] = "score",
+	[OPINION_LEARNED] = "learned"
 };
 
 Datum
@@ -242,8 +243,8 @@ share_out(Risk *risk)
 	}
 }
 
-static void
-lines_assess(Risk *risk, RiskInput *input)
+void
+risk_lines_assess(Risk *risk, RiskInput *input)
 {
 	List	   *sites = site_factors();
 	ListCell   *lc;
@@ -300,9 +301,11 @@ risk_assess_change(const ChangeRow *row, bool as_query)
 	bool		weighted;
 
 	risk_input_begin(&input, row, as_query);
-	lines_assess(risk, &input);
+	risk_lines_assess(risk, &input);
 	share_out(risk);
 
+	risk->asked[OPINION_MATRIX] = risk->asked[OPINION_RULES] =
+		risk->asked[OPINION_SCORE] = true;
 	matrix = risk_matrix_find(key);
 	risk->known[OPINION_MATRIX] = true;
 	if (matrix)
@@ -326,14 +329,17 @@ risk_assess_change(const ChangeRow *row, bool as_query)
 	risk->why[OPINION_SCORE] = psprintf("%d.%02d of 100 points (from %s on medium, high, critical)",
 										risk->score / 100, risk->score % 100,
 										setting_get("risk_thresholds"));
+	risk_learned_opinion(risk, &input);
 
 	weighted = strcmp(setting_get("risk_combination"), "score") == 0;
 	risk->level = risk->opinion[OPINION_SCORE];
 	if (!weighted)
 		for (int i = 0; i < OPINION_COUNT; i++)
-			risk->level = Max(risk->level, risk->opinion[i]);
+			if (risk->asked[i] && !risk->silent[i])
+				risk->level = Max(risk->level, risk->opinion[i]);
 	for (int i = 0; i < OPINION_COUNT; i++)
-		risk->won[i] = risk->opinion[i] == risk->level &&
+		risk->won[i] = risk->asked[i] && !risk->silent[i] &&
+			risk->opinion[i] == risk->level &&
 			(!weighted || i == OPINION_SCORE);
 	return risk;
 }
@@ -419,9 +425,12 @@ risk_explanation(const Risk *risk)
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	for (int i = 0; i < OPINION_COUNT; i++)
 	{
+		if (!risk->asked[i])
+			continue;
 		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 		jsonb_push_text(&state, "opinion", opinion_names[i]);
-		jsonb_push_text(&state, "level", risk_level_code(risk->opinion[i]));
+		if (!risk->silent[i])
+			jsonb_push_text(&state, "level", risk_level_code(risk->opinion[i]));
 		jsonb_push_text(&state, "sentence", risk->why[i]);
 		jsonb_push_bool(&state, "is_known", risk->known[i]);
 		jsonb_push_bool(&state, "won", risk->won[i]);
@@ -512,12 +521,16 @@ explain_put(ReturnSetInfo *result, const Risk *risk)
 		Datum		values[EXPLAIN_COLUMNS] = {0};
 		bool		isnull[EXPLAIN_COLUMNS] = {false};
 
+		if (!risk->asked[i])
+			continue;
 		values[0] = CStringGetTextDatum("level");
 		values[1] = CStringGetTextDatum(opinion_names[i]);
 		isnull[2] = isnull[3] = isnull[4] = true;
 		values[5] = CStringGetTextDatum(risk->why[i]);
 		values[6] = BoolGetDatum(risk->known[i]);
-		values[7] = CStringGetTextDatum(risk_level_code(risk->opinion[i]));
+		isnull[7] = risk->silent[i];
+		if (!isnull[7])
+			values[7] = CStringGetTextDatum(risk_level_code(risk->opinion[i]));
 		values[8] = BoolGetDatum(risk->won[i]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 	}

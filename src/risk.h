@@ -6,7 +6,8 @@
  * risk_factor.c looks at the record, risk_factor_history.c at what happened
  * before and what else goes on; risk_matrix.c reads the register;
  * risk_site.c has what a site sets; risk.c puts it together and explains it;
- * risk_assessment.c stores it, risk_backtest.c asks the past.
+ * risk_learned.c asks the model that learned; risk_assessment.c stores it,
+ * risk_backtest.c asks the past.
  *
  * Numbers are integers, so that contributions add up: values in hundredths of
  * 1, points and the score in hundredths of a point, weights in thousandths.
@@ -221,16 +222,19 @@ typedef enum RiskOpinion
 {
 	OPINION_MATRIX,
 	OPINION_RULES,
-	OPINION_SCORE
+	OPINION_SCORE,
+	OPINION_LEARNED				/* where the site asks a model */
 } RiskOpinion;
 
-#define OPINION_COUNT (OPINION_SCORE + 1)
+#define OPINION_COUNT (OPINION_LEARNED + 1)
 
 typedef struct Risk
 {
 	int			n_lines;
 	RiskLine   *lines;
 	int			score;			/* in hundredths: the sum of the points */
+	bool		asked[OPINION_COUNT];
+	bool		silent[OPINION_COUNT];	/* asked, but it could not answer */
 	RiskLevel	opinion[OPINION_COUNT];
 	char	   *why[OPINION_COUNT];
 	bool		known[OPINION_COUNT];
@@ -240,6 +244,10 @@ typedef struct Risk
 
 /* Needs an SPI connection; what it makes is in the current memory context. */
 extern Risk *risk_assess_change(const ChangeRow *row, bool as_query);
+/* The factors alone. */
+extern void risk_lines_assess(Risk *risk, RiskInput *input);
+/* risk_learned.c; after the opinion of the score. */
+extern void risk_learned_opinion(Risk *risk, const RiskInput *input);
 extern Jsonb *risk_explanation(const Risk *risk);
 /* Keep what is to be seen of a change with this step. */
 extern void risk_assessment_store(const ChangeRow *row, Verb verb);

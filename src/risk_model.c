@@ -262,13 +262,13 @@ RiskModel *
 risk_model_read(int version)
 {
 	static KeptPlan by_version = {
-		"SELECT version, features, coefficients FROM changemgmt.risk_model"
-		" WHERE version OPERATOR(pg_catalog.=) $1",
+		"SELECT version, features, coefficients, activated_at"
+		" FROM changemgmt.risk_model WHERE version OPERATOR(pg_catalog.=) $1",
 		1, {INT4OID}, NULL
 	};
 	static KeptPlan active = {
-		"SELECT version, features, coefficients FROM changemgmt.risk_model"
-		" WHERE is_active",
+		"SELECT version, features, coefficients, activated_at"
+		" FROM changemgmt.risk_model WHERE is_active",
 		0, {0}, NULL
 	};
 	MemoryContext caller = CurrentMemoryContext;
@@ -291,6 +291,9 @@ risk_model_read(int version)
 		model->version = found;
 		model_fill(model, DatumGetArrayTypePCopy(spi_first_value(2, &isnull)),
 				   DatumGetArrayTypePCopy(spi_first_value(3, &isnull)));
+		model->activated_at = DatumGetTimestampTz(spi_first_value(4, &isnull));
+		if (isnull)
+			model->activated_at = DT_NOEND;
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();

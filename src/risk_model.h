@@ -9,6 +9,7 @@
 #define CHANGEMGMT_RISK_MODEL_H
 
 #include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 typedef struct RiskModel
 {
@@ -16,6 +17,7 @@ typedef struct RiskModel
 	int			features;
 	char	  **names;
 	double	   *coefficients;	/* of the intercept, then of each feature */
+	TimestampTz activated_at;	/* DT_NOEND: nobody knows */
 } RiskModel;
 
 /*

@@ -55,6 +55,7 @@ static const char *check_switch(const char *value);
 static const char *check_risk_matrix(const char *value);
 static const char *check_risk_combination(const char *value);
 static const char *check_risk_thresholds(const char *value);
+static const char *check_risk_model_thresholds(const char *value);
 
 /* Append only: a dump of a site's settings must load into any later version. */
 static const Setting settings[] = {
@@ -127,6 +128,11 @@ static const Setting settings[] = {
 		"risk_thresholds", "25,50,75",
 		"From which score on the risk is medium, high and critical.",
 		check_risk_thresholds
+	},
+	{
+		"risk_model_thresholds", "off",
+		"From which probability of failure on, in percent, the risk model in use says medium, high and critical; off: it says nothing.",
+		check_risk_model_thresholds
 	},
 };
 
@@ -290,6 +296,14 @@ check_risk_thresholds(const char *value)
 		bounds[1] < bounds[2] && bounds[2] <= 100)
 		return NULL;
 	return "It takes three whole numbers from 0 to 100 that rise, such as 25,50,75.";
+}
+
+static const char *
+check_risk_model_thresholds(const char *value)
+{
+	if (strcmp(value, "off") == 0 || check_risk_thresholds(value) == NULL)
+		return NULL;
+	return "It takes off, or three whole numbers from 0 to 100 that rise, such as 10,20,40.";
 }
 
 /* Position of a key in settings[]; -1 where unknown. */

@@ -124,6 +124,7 @@ SELECT subject, 'SELECT ' || call, '- ok ok ok ok ok ok ok' FROM (VALUES
 	('policy_backtest', 'changemgmt.policy_backtest(''all'')'),
 	('risk_explain', 'changemgmt.risk_explain({planned})'),
 	('risk_level', 'changemgmt.risk_level({planned})'),
+	('risk_probability', 'changemgmt.risk_probability({planned})'),
 	('risk_score', 'changemgmt.risk_score({planned})'),
 	('risk_summary', 'changemgmt.risk_summary({planned})'),
 	('risk_what_if', 'changemgmt.risk_what_if({planned}, ''{"touches_security": true}'')'),
@@ -450,6 +451,9 @@ INSERT INTO seen VALUES
 	('change_schedule', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('change_fact', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('incident_change', '- ok ok ok ok ok ok ok', 'title', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('risk_training', '- ok ok ok ok ok ok ok', 'failed', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('risk_prediction', '- ok ok ok ok ok ok ok', 'failed', '55000 55000 55000 55000 55000 55000 55000 55000'),
+	('risk_model_comparison', '- ok ok ok ok ok ok ok', 'changes', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('risk_calibration', '- ok ok ok ok ok ok ok', 'changes', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	('monthly_metrics', '- ok ok ok ok ok ok ok', 'month', '55000 55000 55000 55000 55000 55000 55000 55000'),
 	-- it counts what is confidential

@@ -315,6 +315,36 @@ SELECT is((SELECT sum(points) FROM changemgmt.risk_explain(:hand)), 60.00, 'shar
 SELECT is((SELECT string_agg(factor, ' ') FROM changemgmt.risk_explain(:hand) WHERE won), 'score', 'and the score alone says the level');
 ROLLBACK TO bmc;
 
+-- What learned: features that are factors. By hand: -2 + 3 * 0.10 + 1.5 * 0.50 is -0.95, and 1 / (1 + e^0.95) is 0.27888482197713693
+SAVEPOINT learned;
+SELECT is(changemgmt.risk_probability(:hand), NULL::float8, 'without a model there is no probability');
+COPY changemgmt.risk_model (version, source, features, outcome, ridge, rounds, trained_rows, trained_failures, deviance, null_deviance, log_likelihood, coefficients, standard_errors, means, deviations, fitted_by, is_active, activated_at) FROM stdin;
+1	past	{size,rollback}	failed	0	1	100	25	1	1	1	{-2,3,1.5}	{1,1,1}	{0,0}	{1,1}	ann	t	2020-05-04 00:00Z
+\.
+SELECT is(changemgmt.risk_probability(:hand)::numeric(16, 14), 0.27888482197714, 'the active model: its coefficients times the values of the factors');
+SELECT is((SELECT count(*) FROM changemgmt.risk_explain(:hand) WHERE kind = 'level'), 3::bigint, 'off by default: the level does not ask it');
+SELECT is(changemgmt.risk_level(:hand), 'medium', 'and is what it was');
+CREATE FUNCTION pg_temp.learned(change bigint) RETURNS text LANGUAGE sql AS
+$$ SELECT concat_ws(' ', level, won, is_known, sentence, '/', changemgmt.risk_level(change)) FROM changemgmt.risk_explain(change) WHERE factor = 'learned' $$;
+SELECT changemgmt.set_setting('risk_model_thresholds', '5,15,27') \g /dev/null
+SELECT is(pg_temp.learned(:hand), 'critical t t version 1 of the risk model says that it fails with a probability of 27.9 % (from 5,15,27 % on medium, high, critical) / critical', 'switched on it is one more opinion');
+SELECT is((SELECT won_by FROM changemgmt.risk_summary(:hand)), 'learned', 'the worst wins, and it says which');
+SELECT is((SELECT sum(points) FROM changemgmt.risk_explain(:hand)), changemgmt.risk_score(:hand), 'the score is what it was');
+SELECT changemgmt.set_setting('risk_combination', 'score') \g /dev/null
+SELECT alike(pg_temp.learned(:hand), 'critical f t % / medium', 'where the score alone decides it is shown only');
+SELECT changemgmt.set_setting('risk_combination', 'worst'), changemgmt.set_setting('risk_model_thresholds', '28,40,50') \g /dev/null
+SELECT alike(pg_temp.learned(:hand), 'low f t % / medium', 'below the first threshold it is low, and the others win');
+SELECT alike(pg_temp.learned((SELECT min(id) FROM changemgmt.change WHERE outcome = 'rolled_back')), 'f f left out: the work began before version 1 of the risk model was in use / %', 'of what may have taught it, it says nothing');
+SELECT unalike(pg_temp.learned((SELECT min(id) FROM changemgmt.change WHERE outcome = 'failed')), '%left out%', 'of what came later, it does');
+SELECT changemgmt.set_risk_factor('size', is_on => false), changemgmt.set_setting('risk_model_thresholds', '0,1,2') \g /dev/null
+SELECT is(changemgmt.risk_probability(:hand), NULL::float8, 'null where a feature is no factor that is on');
+SELECT is(pg_temp.learned(:hand), 'f f left out: "size", which version 1 of the risk model looks at, is no factor that could be asked / medium', 'the level stands without it, and says so');
+SELECT changemgmt.deactivate_risk_model() \g /dev/null
+SELECT is(pg_temp.learned(:hand), 'f f left out: no risk model is in use / medium', 'and without a model');
+SELECT matches(pg_temp.refusal(format('SELECT changemgmt.set_setting(''risk_model_thresholds'', %L)', v)), '^MC008 ', 'no thresholds: ' || v) FROM unnest('{on,0.1,"1,2","5,5,6","1,2,101"}'::text[]) AS v;
+SELECT matches(pg_temp.refusal('SELECT changemgmt.risk_probability(-1)'), '^MC008 ', 'nothing is said of a change that is not there');
+ROLLBACK TO learned;
+
 -- ServiceNow: the highest of all wins. And the points add up, for any change and any weights.
 SELECT setseed(0.42) \g /dev/null
 DO $$

@@ -28,7 +28,7 @@ SELECT results_eq(
 	$$SELECT key, value FROM changemgmt.setting ORDER BY key$$,
 	$$VALUES ('conflict_depth', '1'), ('conflict_severity', 'medium'), ('default_model', 'normal'), ('escalate_after_hours', '4'), ('number_prefix', 'CHG'),
 		('number_width', '7'), ('overdue_duty_blocks', 'off'), ('reporting_time_zone', 'UTC'),
-		('risk_combination', 'worst'), ('risk_matrix', 'default'), ('risk_thresholds', '25,50,75'),
+		('risk_combination', 'worst'), ('risk_matrix', 'default'), ('risk_model_thresholds', 'off'), ('risk_thresholds', '25,50,75'),
 		('standard_candidate_limit', '0.15'), ('standard_candidate_minimum', '20'),
 		('template_failure_limit', '0.05')$$,
 	'the defaults are in force');
@@ -80,10 +80,10 @@ SELECT results_eq('SELECT value FROM seen', $$VALUES ('7')$$,
 -- refusals
 
 SELECT is(pg_temp.refusal($$SELECT changemgmt.setting_value('colour')$$),
-	'MC008 | setting "colour" does not exist | The settings are: reporting_time_zone, number_prefix, number_width, default_model, template_failure_limit, standard_candidate_minimum, standard_candidate_limit, conflict_severity, conflict_depth, escalate_after_hours, overdue_duty_blocks, risk_matrix, risk_combination, risk_thresholds.',
+	'MC008 | setting "colour" does not exist | The settings are: reporting_time_zone, number_prefix, number_width, default_model, template_failure_limit, standard_candidate_minimum, standard_candidate_limit, conflict_severity, conflict_depth, escalate_after_hours, overdue_duty_blocks, risk_matrix, risk_combination, risk_thresholds, risk_model_thresholds.',
 	'an unknown key cannot be read');
 SELECT is(pg_temp.refusal($$SELECT changemgmt.set_setting('colour', 'red')$$),
-	'MC008 | setting "colour" does not exist | The settings are: reporting_time_zone, number_prefix, number_width, default_model, template_failure_limit, standard_candidate_minimum, standard_candidate_limit, conflict_severity, conflict_depth, escalate_after_hours, overdue_duty_blocks, risk_matrix, risk_combination, risk_thresholds.',
+	'MC008 | setting "colour" does not exist | The settings are: reporting_time_zone, number_prefix, number_width, default_model, template_failure_limit, standard_candidate_minimum, standard_candidate_limit, conflict_severity, conflict_depth, escalate_after_hours, overdue_duty_blocks, risk_matrix, risk_combination, risk_thresholds, risk_model_thresholds.',
 	'nor set');
 SELECT throws_ok($$INSERT INTO changemgmt.site_setting VALUES ('colour', 'red')$$,
 	'MC008', 'setting "colour" does not exist', 'a plain INSERT meets the same rule');

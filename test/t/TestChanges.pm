@@ -494,6 +494,7 @@ my %reads = (
 	'policy_backtest(text,timestamp with time zone,timestamp with time zone)' => "'level >= high'",
 	'risk_explain(bigint)'                                 => 'c.id',
 	'risk_level(bigint)'                                   => 'c.id',
+	'risk_probability(bigint)'                             => 'c.id',
 	'risk_score(bigint)'                                   => 'c.id',
 	'risk_summary(bigint)'                                 => 'c.id',
 	'risk_what_if(bigint,jsonb)'                           => "c.id, '{\"touches_security\": true}'",
@@ -527,7 +528,7 @@ my %reads = (
 
 # These also depend on the clock: only whether there is an answer is kept.
 my %by_clock = map { $_ => ' IS NULL' } 'earliest_start(bigint)', 'suggest_windows(bigint,integer)',
-	'risk_explain(bigint)', 'risk_level(bigint)', 'risk_score(bigint)', 'risk_summary(bigint)', 'risk_what_if(bigint,jsonb)',
+	'risk_explain(bigint)', 'risk_level(bigint)', 'risk_probability(bigint)', 'risk_score(bigint)', 'risk_summary(bigint)', 'risk_what_if(bigint,jsonb)',
 	'change_calendar(timestamp with time zone,timestamp with time zone,boolean)';
 
 # The functions that a duty gives and another one does not, by their types.

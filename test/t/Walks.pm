@@ -236,6 +236,8 @@ mona | MC008 | SELECT changemgmt.fit_risk_model('SELECT x, 1 - 3 * x AS z, faile
 mona | MC008 | SELECT changemgmt.fit_risk_model('SELECT x, failed AS leak, failed FROM public.past', '{x,leak}')
 mona | MC008 | SELECT changemgmt.fit_risk_model('public.nothing', '{x}')
 mona | | SELECT changemgmt.risk_model_predict(NULL, '{"x": 3}'), (SELECT count(*) FROM changemgmt.risk_model_calibration)
+mona | | SELECT count(changemgmt.risk_probability(id)) FROM changemgmt.change
+mona | | SELECT count(p.probability), (SELECT count(*) FROM changemgmt.risk_model_comparison) FROM changemgmt.risk_prediction AS p
 mona | MC002 | SELECT changemgmt.activate_risk_model(max(version)) FROM changemgmt.risk_model
 mona | MC008 | SELECT changemgmt.risk_model_predict(NULL, '{}')
 mona | | SELECT changemgmt.deactivate_risk_model()
