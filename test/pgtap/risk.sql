@@ -178,6 +178,37 @@ SELECT id AS rehearsal FROM changemgmt.create_change('In staging', environment =
 INSERT INTO changemgmt.change_link (change_id, relation, target_change_id) VALUES (:hand, 'promoted_from', :rehearsal);
 SELECT is(pg_temp.value(:hand, 'testing'), 0.60, 'it is linked, but not done');
 DELETE FROM changemgmt.change_link WHERE change_id = :hand;
+SAVEPOINT rehearsed;
+COPY changemgmt.change (id, title, model, type, environment, status, outcome, actual_start, actual_end) FROM stdin;
+900001	rehearsed	normal	normal	staging	closed	successful	2020-01-01 10:00Z	2020-01-01 11:00Z
+900002	rehearsed	normal	normal	staging	closed	successful_with_issues	2020-01-01 10:00Z	2020-01-01 11:00Z
+900003	rehearsed	normal	normal	test	closed	failed	2020-01-01 10:00Z	2020-01-01 11:00Z
+900004	rehearsed	normal	normal	test	closed	rolled_back	2020-01-01 10:00Z	2020-01-01 11:00Z
+900005	rehearsed	normal	normal	test	cancelled	not_implemented	2020-01-01 10:00Z	2020-01-01 11:00Z
+\.
+CREATE FUNCTION pg_temp.promoted(change bigint, source bigint) RETURNS text LANGUAGE plpgsql AS
+$$
+DECLARE
+	answer text;
+BEGIN
+	INSERT INTO changemgmt.change_link (change_id, relation, target_change_id) VALUES (change, 'promoted_from', source);
+	answer := pg_temp.factor(change, 'testing');
+	DELETE FROM changemgmt.change_link WHERE change_id = change;
+	RETURN replace(answer, changemgmt.change_number(source), 'it');
+END
+$$;
+SELECT is(pg_temp.promoted(:hand, id), said, 'promoted from what was ' || said) FROM (VALUES (900001, '0.00 t it did the same in staging, successfully'), (900002, '0.40 t it did the same in staging, with issues'),
+	(900003, '1.00 t it did the same in test, and its outcome is failed'), (900004, '1.00 t it did the same in test, and its outcome is rolled_back'), (900005, '1.00 t it did the same in test, and its outcome is not_implemented')) AS v (id, said);
+ROLLBACK TO rehearsed;
+
+-- rollback: the entry of the checklist that ships
+SELECT changemgmt.publish_model('checked', (SELECT jsonb_build_object('base', 'normal', 'checklist', jsonb_agg(key)) FROM changemgmt.checklist_entry WHERE key = 'rollback_tested')) \g /dev/null
+SELECT id AS checked FROM changemgmt.create_change('checked', model => 'checked', owner => 'regress_ann', rollback_trigger => 'Errors above 5 %', rollback_plan => 'Restore the snapshot.', rollback_minutes => 20, rollback_strategy => 'restore') \gset
+SELECT changemgmt.add_checklist(:checked) \g /dev/null
+SELECT is(pg_temp.value(:checked, 'rollback'), 0.50, 'the way back is to be tested');
+SELECT is((SELECT count(changemgmt.complete_task(id)) FROM changemgmt.change_task WHERE change_id = :checked), 1::bigint, 'by the one entry of its checklist');
+SELECT is(pg_temp.value(:checked, 'rollback'), 0.20, 'it was');
+
 
 -- the graph goes round in a circle, and each item counts once
 INSERT INTO changemgmt.ci_dependency (ci_id, depends_on_ci_id) VALUES (changemgmt.ci_id('orders-db'), changemgmt.ci_id('web')), (changemgmt.ci_id('unrated'), changemgmt.ci_id('web')), (changemgmt.ci_id('web'), changemgmt.ci_id('unrated'));
@@ -297,6 +328,13 @@ SELECT is(pg_temp.moon(said), expected, 'a factor that says ' || coalesce(said, 
 SELECT is(changemgmt.risk_score(:hand), :without, 'the score stands without it');
 SELECT changemgmt.register_risk_factor('moon', 'regress_risk.writes(bigint)', 10) \g /dev/null
 SELECT matches((SELECT sentence FROM changemgmt.risk_explain(:hand) WHERE factor = 'moon'), '^left out, the score stands without it: it failed: .*CREATE TABLE', 'it looks and does not touch');
+CREATE TABLE regress_risk.written (n integer);
+CREATE FUNCTION regress_risk.helper() RETURNS numeric LANGUAGE sql VOLATILE AS 'INSERT INTO regress_risk.written VALUES (1) RETURNING 1.0';
+CREATE OR REPLACE FUNCTION regress_risk.writes(change_id bigint) RETURNS numeric LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN regress_risk.helper(); END $$;
+SELECT changemgmt.register_risk_factor('moon', 'regress_risk.writes(bigint)', 10) \g /dev/null
+SELECT matches((SELECT sentence FROM changemgmt.risk_explain(:hand) WHERE factor = 'moon'), '^left out, the score stands without it: it failed: .*(INSERT|read-only)', 'nor through a helper that is VOLATILE');
+SELECT is_empty('SELECT * FROM regress_risk.written', 'which wrote nothing');
+SELECT is(changemgmt.risk_score(:hand), :without, 'and the score stands without it');
 DROP FUNCTION regress_risk.writes(bigint);
 SELECT is((SELECT sentence FROM changemgmt.risk_explain(:hand) WHERE factor = 'moon'), 'left out, the score stands without it: function regress_risk.writes(bigint) does not exist', 'it was dropped');
 SELECT is(changemgmt.risk_score(:hand), :without, 'and the score stands without it, too');
