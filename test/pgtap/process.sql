@@ -104,6 +104,7 @@ SELECT is(pg_temp.refusal('owner', format('SELECT changemgmt.plan(%s)', :bare)),
 	'F1, F2, F5, F6, F8, G10: a plan without owner, why, items, impact, risk, way back and verification is incomplete');
 SELECT is(pg_temp.refusal('owner', format($$UPDATE changemgmt.change SET status = 'planned' WHERE id = %s$$, :bare)),
 	pg_temp.refusal('owner', format('SELECT changemgmt.plan(%s)', :bare)), 'F8: by UPDATE as by verb');
+SELECT ok(level IN ('high', 'critical'), 'F8: and without a way back and verification its risk is high') FROM risk_explain(:bare) WHERE kind = 'level' AND factor = 'rules';
 SELECT is(pg_temp.refusal('owner', format($$SELECT edit_change(%s, '{"owner": "web"}')$$, :bare)),
 	'MC008 | "web" is a team; whoever is named here must be one person.', 'F1: a team is no owner');
 SELECT is(pg_temp.refusal('owner', format($$SELECT add_risk(%s, 'Load', 'often', 'high')$$, :bare)),
@@ -215,6 +216,7 @@ SELECT matches(pg_temp.refusal('owner', format('SELECT pass(%s)', :lean)), '^MC0
 SELECT record_check(id, false, '7 %') FROM change_check WHERE change_id = :lean AND title = 'Error rate' \g /dev/null
 SELECT matches(pg_temp.refusal('owner', format('SELECT pass(%s)', :lean)), '^MC002 \| verified: check \d+ "Error rate" failed$',
 	'X5, X7: nor with a check that failed');
+SELECT results_eq('SELECT number FROM unverified_change', format('VALUES (%L)', change_number(:lean)), 'X5, S3: it stands, by its number, among what lacks evidence');
 SELECT matches(pg_temp.refusal('owner', format($$SELECT pass(%s, issues => 'It is fine.')$$, :lean)), '"Error rate" failed$',
 	'X5: in lean not even with issues');
 SELECT is(pg_temp.refusal('owner', format('SELECT roll_back(%s)', :lean)),
@@ -230,6 +232,8 @@ SELECT results_eq(format('SELECT outcome FROM changemgmt.change WHERE id = %s', 
 	$$VALUES ('rolled_back')$$, 'X8: with its outcome');
 SELECT lives_ok(format($$SELECT changemgmt.add_task(%s, 'Test it with real data', 'follow_up')$$, :lean),
 	'X8: what was learned becomes a follow-up');
+SELECT is(pg_temp.refusal('worker', format($$SELECT complete_task(id) FROM change_task WHERE change_id = %s AND phase = 'follow_up'$$, :lean)), '',
+	'R7: which is done after the end, as what operations take over');
 
 SELECT results_eq(format('SELECT cause_class, reason FROM rollback WHERE change_id = %s', :lean), $$VALUES ('testing', 'Errors')$$,
 	'X7: and stands with cause and reason');
@@ -239,7 +243,7 @@ SELECT pg_temp.complete('{"title": "Watched", "model": "lean_standard", "items":
 SELECT pg_temp.does('worker', format($$advance(%s, 'verifying')$$, :watched)) \g /dev/null
 SELECT results_eq(format('SELECT title, stage, due_at FROM verification WHERE change_id = %s ORDER BY title', :watched),
 	format($$SELECT t, 'immediate', deployed_at FROM change, unnest('{"Errors, %%",Orders come}'::text[]) AS t WHERE id = %s ORDER BY t$$, :watched),
-	'X5, X6: what is due, and when');
+	'R6, X5, X6: what is due, and when');
 SELECT record_check(id, true) FROM change_check WHERE change_id = :watched AND title = 'Orders come' \g /dev/null
 SELECT is(record_signal(:watched, 'errors', 7.2), 1, 'X5: monitoring says what it sees');
 SELECT is(record_signal(:watched, 'errors', 0.1), 1, 'X5: and says it again when it is good');
@@ -314,6 +318,10 @@ SELECT is(pg_temp.does('business', format('approve(%s)', :itil)), 'approved', 'A
 SELECT is(pg_temp.does('asker', format('schedule(%s)', :itil)), 'scheduled', 'X9: the time is booked');
 SELECT matches(pg_temp.refusal('asker', format('SELECT start(%s)', :itil)),
 	'^MC007 \| inside_window: the booked time begins at ', 'X1: nothing starts outside its booked time');
+SELECT declare_blackout('Quarter end', starts_at => now() - interval '1 day', ends_at => now() + interval '1 day', environment => 'development') \g /dev/null
+SELECT matches(pg_temp.refusal('owner', format($$SELECT advance(%s, 'in_progress')$$,
+	pg_temp.complete('{"title": "Frozen", "model": "lean_standard", "environment": "development"}'))), 'no_blackout: inside the blackout "Quarter end"',
+	'X1: nor during a blackout');
 
 SELECT pg_temp.complete('{"title": "No", "model": "normal"}'
 	|| jsonb_build_object('planned_start', add_business_days(now(), 6), 'planned_end', add_business_days(now(), 7))) AS no \gset
@@ -360,8 +368,18 @@ SELECT alike(pg_temp.refusal('owner', format($$SELECT complete_duty(id) FROM dut
 	'MC003 | %is for manager%', 'K3: authorised by word, confirmed in writing');
 SELECT is(pg_temp.refusal('manager', format($$SELECT complete_duty(id) FROM duty WHERE change_id = %s AND kind = 'authoriser_confirmation'$$, :er)), '',
 	'K3: by who authorised it');
+SELECT matches(pg_temp.refusal('owner', format($$SELECT review_change(%s, 'independent', lessons => 'All was well.')$$, :er)), '^MC004 ',
+	'K3: reviewed by somebody else than who did it');
+SELECT is(pg_temp.refusal('worker', format($$SELECT review_change(%s, 'independent', lessons => 'A limit was missing.')$$, :er)), '', 'K3: who had no part in it');
+SELECT results_eq($$SELECT incident, authoriser, updates_missed > 0, is_confirmed, is_record_complete, independent_review_done_at IS NOT NULL, is_kept FROM emergency_compliance$$,
+	$$VALUES ('INC1', 'manager', true, true, false, true, false)$$, 'E1, E2: what it owes, and that it came late, stands there');
+SELECT set_setting('overdue_duty_blocks', 'on') \g /dev/null
+SELECT matches(pg_temp.refusal('owner', format($$SELECT advance(%s, 'in_progress')$$, pg_temp.complete('{"title": "Next", "model": "lean_standard", "environment": "test"}'))),
+	'duties_kept: ', 'E1, E2: who owes that begins nothing else, where the site says so');
+SELECT set_setting('overdue_duty_blocks', 'off') \g /dev/null
 SELECT is(pg_temp.does('manager', $$record_unauthorized('Firewall', 'Nightly comparison', now() - interval '5 days',
 	now() - interval '5 days', owner => 'owner')$$), 'implemented', 'M5: an unauthorized change is recorded');
+SELECT results_eq('SELECT title, found_by, open_duties FROM unauthorized_change', $$VALUES ('Firewall', 'Nightly comparison', 3::bigint)$$, 'M5: with what it owes');
 
 -- Measures
 
@@ -389,6 +407,11 @@ SELECT results_eq($$SELECT sum(changes), sum(failed), sum(rolled_back), sum(inci
 	$$VALUES (6::numeric, 3::numeric, 2::numeric, 1::numeric, 1::numeric, 1::numeric, 2::numeric)$$,
 	'M1, M5: failures, rollbacks, incidents caused, emergencies, unauthorized changes');
 SELECT is((SELECT sum(outage_minutes) FROM monthly_metrics), 30::numeric, 'M5: minutes of outage, once for an incident that was told twice');
+-- ten days before this month began, whatever day it is
+SELECT id AS past FROM record_unauthorized('Past', 'The log', date_trunc('month', now()) - interval '11 days', date_trunc('month', now()) - interval '10 days') \gset
+SELECT is((SELECT count(restated_at) FROM monthly_metrics), 0::bigint, 'M4: no month is restated');
+SELECT confirm_cause('INC-PAST', :past) \g /dev/null
+SELECT results_eq($$SELECT failed, is_complete FROM monthly_metrics WHERE restated_at IS NOT NULL$$, $$VALUES (1::bigint, true)$$, 'M4: a cause that is confirmed late restates its month, which says so');
 SELECT is((SELECT cause_class FROM change WHERE id = :lean), 'testing', 'M2: each rollback with its why');
 SELECT is((SELECT count(*) FROM verify_ledger()), 0::bigint, 'the trail of all that is whole');
 
