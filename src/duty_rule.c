@@ -52,6 +52,13 @@ is_own_doing(DutyDoing doing, int64 change_id)
 }
 
 static bool
+is_any_own_doing(int64 change_id)
+{
+	return duty_call &&
+		(duty_call->change_id == 0 || duty_call->change_id == change_id);
+}
+
+static bool
 is_null(HeapTuple tuple, TupleDesc desc, const char *column)
 {
 	bool		isnull;
@@ -136,11 +143,18 @@ duty_stamp(PG_FUNCTION_ARGS)
 		code_check("duty_kind", value, "kind");
 	isnull = false;
 
-	/* whoever ends the work, or closes, meets who writes a duty here */
-	SPI_connect();
-	if (!change_read(&row, change_id, true))
-		change_unknown(change_id);
-	SPI_finish();
+	/*
+	 * Whoever ends the work, or closes, meets who writes a duty here.  What the
+	 * extension does follows from a row of the change, or of a part of it, that
+	 * this transaction has written: the change is locked.
+	 */
+	if (!is_any_own_doing(change_id))
+	{
+		SPI_connect();
+		if (!change_read(&row, change_id, true))
+			change_unknown(change_id);
+		SPI_finish();
+	}
 	if (is_new)
 	{
 		column = SPI_fnumber(desc, "created_at");
@@ -523,7 +537,9 @@ duty_judge(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = trigger_data(fcinfo, "duty_judge",
 										 FOR_ROW | AT_AFTER, "duty");
+	static const char *const person[] = {"person_id", NULL};
 	DutyEdit	edit = {0};
+	int64		change_id;
 
 	if (ledger_is_history(trigdata))
 		return PointerGetDatum(NULL);
@@ -541,9 +557,22 @@ duty_judge(PG_FUNCTION_ARGS)
 		refuse(&edit, ERRCODE_MC_APPEND_ONLY, "stays on record",
 			   "changemgmt.complete_duty(duty_id, result) ends it, or a manager's cancel_duty(duty_id, reason).");
 
+	/* to give a duty, or to end one that is idle, asks nothing of the change */
+	change_id = part_change_id(edit.old ? edit.old : edit.new, edit.desc);
+	if (edit.old == NULL && is_own_doing(DUTY_DO_ASSIGN, change_id))
+	{
+		judge_insert(&edit);
+		return PointerGetDatum(NULL);
+	}
+	if (edit.old && is_own_doing(DUTY_DO_CANCEL, change_id) &&
+		!is_null(edit.new, edit.desc, "cancelled_at") &&
+		part_same(edit.old, edit.new, edit.desc, person))
+	{
+		judge_update(&edit);
+		return PointerGetDatum(NULL);
+	}
 	SPI_connect();
-	if (!change_read(&edit.change, part_change_id(edit.old ? edit.old : edit.new, edit.desc),
-					 false))
+	if (!change_read(&edit.change, change_id, false))
 	{
 		/* the foreign key refuses it */
 		SPI_finish();

@@ -82,7 +82,7 @@ for what in transition task; do
 			way=$(((k + round) % ${#ways[@]}))
 			[ "$what" = transition ] || [ "$way" -gt 0 ] || continue
 			run=$((run + 1))
-			sql -c "VACUUM changemgmt.change, changemgmt.change_task"
+			sql -c "VACUUM changemgmt.change, changemgmt.change_task, changemgmt.duty"
 			pgbench -n -M prepared -c 1 -t "$n" --random-seed="$round" \
 				-D i=0 -D run="$run" -D n="$n" -D warm="$warm" \
 				-D first=$((way * changes + 1)) -D last=$(((way + 1) * changes)) \
