@@ -40,6 +40,12 @@ PG_FUNCTION_INFO_V1(duty_part);
 /* What ends the work, where it was under way. */
 #define WORK_ENDS (V(COMPLETE) | V(FAIL) | V(ROLL_BACK))
 
+/* It comes again, and was done: there would be no end of it. */
+#define IS_AGAIN \
+	" (repeat_minutes IS NOT NULL AND EXISTS (SELECT FROM changemgmt.duty AS b" \
+	"  WHERE b.change_id OPERATOR(pg_catalog.=) $1 AND b.done_at IS NOT NULL" \
+	"  AND b.kind OPERATOR(pg_catalog.=) duty.kind))"
+
 /* Open duties of a kind of the list, or of any (NULL), are over. */
 static void
 duties_cancel(int64 change_id, const char *kinds, const char *why)
@@ -59,6 +65,23 @@ duties_cancel(int64 change_id, const char *kinds, const char *why)
 	arguments[1] = kinds ? CStringGetTextDatum(kinds) : (Datum) 0;
 	arguments[2] = CStringGetTextDatum(why);
 	duty_execute(&cancel, arguments, nulls, change_id, DUTY_DO_CANCEL);
+}
+
+/* What would come again for ever ends with the change. */
+static void
+duties_close(int64 change_id)
+{
+	static KeptPlan cancel = {
+		"UPDATE changemgmt.duty SET cancelled_at = pg_catalog.now(),"
+		" cancel_reason = 'the change is closed'"
+		" WHERE change_id OPERATOR(pg_catalog.=) $1 AND " DUTY_IS_OPEN
+		" AND (kind OPERATOR(pg_catalog.=) 'progress_update'"
+		"  OR kind OPERATOR(pg_catalog.=) 'steering_report' OR" IS_AGAIN ")",
+		1, {INT8OID}, NULL
+	};
+	Datum		argument = Int64GetDatum(change_id);
+
+	duty_execute(&cancel, &argument, NULL, change_id, DUTY_DO_CANCEL);
 }
 
 /* What a change has of duties that were not cancelled. */
@@ -223,7 +246,8 @@ duties_resume(const ChangeModel *model, const ChangeRow *row)
 	}
 	if (kinds.len > 0)
 		duties_cancel(change_id_of(row), kinds.data, "the work goes on");
-	if (update && update->repeat_minutes > 0)
+	if (update && update->repeat_minutes > 0 &&
+		!(duties_standing(change_id_of(row)).open & KIND_BIT(KIND_PROGRESS_UPDATE)))
 		(void) duty_assign(change_id_of(row), duty_kind_code(KIND_PROGRESS_UPDATE),
 						   NULL, duty_person(KIND_PROGRESS_UPDATE, row),
 						   GetCurrentTimestamp() + update->repeat_minutes * USECS_PER_MINUTE,
@@ -263,8 +287,7 @@ duties_end(const ChangeModel *model, Verb verb, const ChangeRow *old,
 			duties_cancel(id, NULL, "the change is cancelled");
 			break;
 		case VERB_CLOSE:
-			duties_cancel(id, "progress_update steering_report",
-						  "the change is closed");
+			duties_close(id);
 			break;
 		default:
 			break;
@@ -541,7 +564,8 @@ duty_part(PG_FUNCTION_ARGS)
 /* Reports go on, and looking back takes its time; validations are asked for by themselves. */
 #define BARS_CLOSING \
 	" kind OPERATOR(pg_catalog.<>) ALL ('{steering_report,other," \
-	"post_implementation_review,validation_24_hours,validation_7_days}'::pg_catalog.text[])"
+	"post_implementation_review,validation_24_hours,validation_7_days}'::pg_catalog.text[])" \
+	" AND NOT" IS_AGAIN
 
 #define DUTIES_SHOWN 10
 
@@ -593,13 +617,29 @@ check_duties_done(const Transition *t)
 					count > DUTIES_SHOWN ? " ..." : "");
 }
 
+/*
+ * Nobody is kept from work by what others give them and they could not end: the
+ * record and the checks of somebody else's change, what is hidden from them, a
+ * review of what they had a part in.
+ */
 static char *
 check_duties_kept(const Transition *t)
 {
 	static KeptPlan late = {
-		"SELECT change_id, kind, due_at FROM changemgmt.duty"
-		" WHERE person_id OPERATOR(pg_catalog.=) $1 AND " DUTY_IS_OPEN
-		" AND due_at OPERATOR(pg_catalog.<) $2 ORDER BY due_at, id",
+		"SELECT d.change_id, d.kind, d.due_at FROM changemgmt.duty AS d"
+		" JOIN changemgmt.change AS c ON c.id OPERATOR(pg_catalog.=) d.change_id"
+		" WHERE d.person_id OPERATOR(pg_catalog.=) $1 AND d.done_at IS NULL"
+		" AND d.cancelled_at IS NULL AND d.due_at OPERATOR(pg_catalog.<) $2"
+		" AND (COALESCE(c.owner_id OPERATOR(pg_catalog.=) $1, false)"
+		"  OR NOT c.confidential"
+		"  AND d.kind OPERATOR(pg_catalog.<>) ALL ('{full_record,validation_24_hours,"
+		"validation_7_days,rollback_decision,authoriser_confirmation}'::pg_catalog.text[])"
+		"  OR d.kind OPERATOR(pg_catalog.=) 'authoriser_confirmation'"
+		"  AND c.authorised_by_id OPERATOR(pg_catalog.=) $1)"
+		" AND (d.kind OPERATOR(pg_catalog.<>) 'independent_review'"
+		"  OR $1 OPERATOR(pg_catalog.<>) ALL (ARRAY[COALESCE(c.owner_id, 0),"
+		"   COALESCE(c.implementer_id, 0), COALESCE(c.author_id, 0)]))"
+		" ORDER BY d.due_at, d.id",
 		2, {INT8OID, TIMESTAMPTZOID}, NULL
 	};
 	Datum		arguments[2];

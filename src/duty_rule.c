@@ -241,6 +241,55 @@ duty_validation_is_recorded(const ChangeRow *row, DutyKind kind)
 	return SPI_processed > 0;
 }
 
+static void
+refuse_part(const DutyEdit *edit, int64 person, const char *hint)
+{
+	const char *part = review_part_had(part_change_id(edit->new, edit->desc), person);
+
+	if (part)
+		ereport(ERROR,
+				(errcode(ERRCODE_MC_SEGREGATION_OF_DUTIES), err_as_caller(),
+				 errmsg("%s is not for the %s of the change", duty_words(edit),
+						strcmp(part, "one of the implementers") == 0 ? "implementers" : part),
+				 errhint("%s", hint), errtable(edit->rel)));
+}
+
+/*
+ * Who authorised the change confirms that, or who votes in that person's place;
+ * where that person has left, a manager.  In the place of another, nobody who
+ * had a part in the change.
+ */
+static void
+refuse_confirmer(const DutyEdit *edit, int64 by)
+{
+	int64		authoriser = change_int64(&edit->change, authorised_by_id);
+
+	if (by == authoriser && by != 0)
+		return;
+	if (!duty_delegate(authoriser, by) &&
+		(authoriser == 0 || person_is_active(authoriser) || !person_is_manager(by)))
+		refuse(edit, ERRCODE_MC_NOT_PERMITTED,
+			   authoriser == 0 ?
+			   "has nobody to do it: no authoriser is named" :
+			   psprintf("is for %s, who authorised the change", person_login(authoriser)),
+			   "Whoever authorised it confirms that, or to whom that person has delegated approvals; a manager, where that person is no longer active.");
+	refuse_part(edit, by, "Somebody who had no part in it confirms it in the place of who authorised it.");
+}
+
+/* A duty that somebody could never do is not theirs. */
+static void
+judge_person(const DutyEdit *edit)
+{
+	int64		person = part_id(edit->new, edit->desc, "person_id");
+
+	if (person == 0)
+		return;
+	if (edit->kind == KIND_INDEPENDENT_REVIEW)
+		refuse_part(edit, person, "Somebody who had no part in it reviews it.");
+	if (edit->kind == KIND_AUTHORISER_CONFIRMATION)
+		refuse_confirmer(edit, person);
+}
+
 /* What is missing for a duty to be done (MC002), and who may not do it. */
 static void
 judge_content(const DutyEdit *edit, int64 by, bool own)
@@ -270,14 +319,7 @@ judge_content(const DutyEdit *edit, int64 by, bool own)
 								change_id));
 			break;
 		case KIND_AUTHORISER_CONFIRMATION:
-			if (by != change_int64(&edit->change, authorised_by_id) &&
-				!duty_delegate(change_int64(&edit->change, authorised_by_id), by))
-				refuse(edit, ERRCODE_MC_NOT_PERMITTED,
-					   change_is_null(&edit->change, authorised_by_id) ?
-					   "has nobody to do it: no authoriser is named" :
-					   psprintf("is for %s, who authorised the change",
-								person_login(change_int64(&edit->change, authorised_by_id))),
-					   "Whoever authorised it confirms that, or to whom that person has delegated approvals.");
+			refuse_confirmer(edit, by);
 			break;
 		case KIND_POST_MORTEM:
 			missing = post_mortem_lacks(change_id);
@@ -287,17 +329,7 @@ judge_content(const DutyEdit *edit, int64 by, bool own)
 					   "Write it down as a review of kind post_mortem, with causes, lessons and actions.");
 			break;
 		case KIND_INDEPENDENT_REVIEW:
-			{
-				const char *part = review_part_had(change_id, by);
-
-				if (part)
-					ereport(ERROR,
-							(errcode(ERRCODE_MC_SEGREGATION_OF_DUTIES), err_as_caller(),
-							 errmsg("%s is not for the %s of the change", duty_words(edit),
-									strcmp(part, "one of the implementers") == 0 ? "implementers" : part),
-							 errhint("Somebody who had no part in it reviews it."),
-							 errtable(edit->rel)));
-			}
+			refuse_part(edit, by, "Somebody who had no part in it reviews it.");
 			if (!own && is_blank(result))
 				refuse(edit, ERRCODE_MC_REQUIREMENTS_UNMET, "is done by saying what the review found",
 					   "changemgmt.complete_duty(duty_id, 'what the review found').");
@@ -394,6 +426,7 @@ judge_insert(const DutyEdit *edit)
 	if (!has_charge(edit, actor_person_required(), true))
 		refuse(edit, ERRCODE_MC_NOT_PERMITTED, "is not yours to give",
 			   "The owner and the coordinator of a change give its duties, or a manager does.");
+	judge_person(edit);
 }
 
 /* What its model makes an emergency, or what was found, owe. */
@@ -474,10 +507,13 @@ judge_update(const DutyEdit *edit)
 	if (done && cancelled)
 		refuse(edit, ERRCODE_MC_INVALID_INPUT, "is either done or cancelled",
 			   "changemgmt.complete_duty(duty_id, result).");
-	if (!part_same(old, new, desc, person) &&
-		!has_charge(edit, actor_person_required(), false))
-		refuse(edit, ERRCODE_MC_NOT_PERMITTED, "is not yours to give to somebody else",
-			   "The owner of the change does, or a manager.");
+	if (!part_same(old, new, desc, person))
+	{
+		if (!has_charge(edit, actor_person_required(), false))
+			refuse(edit, ERRCODE_MC_NOT_PERMITTED, "is not yours to give to somebody else",
+				   "The owner of the change does, or a manager.");
+		judge_person(edit);
+	}
 	if (done)
 	{
 		bool		own = is_own_doing(DUTY_DO_FINISH, change_id);

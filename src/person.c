@@ -81,6 +81,13 @@ static KeptPlan person_is_manager_plan = {
 	.argtypes = {INT8OID}
 };
 
+static KeptPlan person_is_active_plan = {
+	.sql = "SELECT FROM changemgmt.person"
+	" WHERE id OPERATOR(pg_catalog.=) $1 AND is_active",
+	.nargs = 1,
+	.argtypes = {INT8OID}
+};
+
 static KeptPlan team_plan = {
 	.sql = "SELECT id FROM changemgmt.team"
 	" WHERE name OPERATOR(pg_catalog.=) $1",
@@ -240,18 +247,30 @@ person_login(int64 person_id)
 	return login;
 }
 
-bool
-person_is_manager(int64 person_id)
+static bool
+person_is(KeptPlan *plan, int64 person_id)
 {
 	Datum		value = Int64GetDatum(person_id);
 	bool		found;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	kept_plan_execute(&person_is_manager_plan, &value, NULL, 1);
+	kept_plan_execute(plan, &value, NULL, 1);
 	found = SPI_processed > 0;
 	SPI_finish();
 	return found;
+}
+
+bool
+person_is_manager(int64 person_id)
+{
+	return person_is(&person_is_manager_plan, person_id);
+}
+
+bool
+person_is_active(int64 person_id)
+{
+	return person_is(&person_is_active_plan, person_id);
 }
 
 Datum

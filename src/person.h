@@ -20,6 +20,8 @@ extern int64 actor_person(void);
 extern int64 actor_person_required(void);
 /* Login of a person by id, palloc'd; NULL where there is none. */
 extern char *person_login(int64 person_id);
+/* Whether the person is there and has not left. */
+extern bool person_is_active(int64 person_id);
 /* Whether the person holds a change_manager seat on any board now. */
 extern bool person_is_manager(int64 person_id);
 

@@ -320,6 +320,68 @@ SELECT changemgmt.set_setting('overdue_duty_blocks', 'off') \g /dev/null
 SELECT is(left(pg_temp.refusal('mona', $$SELECT changemgmt.set_setting('overdue_duty_blocks', 'maybe')$$), 5), 'MC008', 'on or off');
 
 -- ----------------------------------------------------------------
+-- What nobody could end
+-- ----------------------------------------------------------------
+
+-- given to somebody who cannot do it
+SELECT pg_temp.act('bob'), changemgmt.add_person('vic') \g /dev/null
+SELECT id AS trap FROM changemgmt.create_change('trap', model => 'lean_normal', owner => 'bob') \gset
+SELECT pg_temp.act('dan') \g /dev/null
+SELECT id AS stuck FROM changemgmt.declare_emergency('Stuck', 'INC-7', 'deputy', 'production_down', owner => 'bob', model => 'lean_emergency') \gset
+SELECT pg_temp.act('bob') \g /dev/null
+SELECT is(left(pg_temp.refusal('bob', format($$SELECT changemgmt.reassign_duty(%s, '%s')$$, pg_temp.duty(:stuck, kind), person)), 5), expected, kind || ' for ' || person)
+FROM (VALUES ('independent_review', 'dan', 'MC004'), ('independent_review', 'bob', 'MC004'), ('independent_review', 'cho', ''),
+	('authoriser_confirmation', 'mona', 'MC003'), ('authoriser_confirmation', 'ann', 'MC003')) AS v (kind, person, expected);
+SELECT is(left(pg_temp.refusal('bob', format($$SELECT changemgmt.assign_duty(%s, 'independent_review', person => 'bob', due_at => now())$$, :trap)), 5), 'MC004', 'nor is it given so at first');
+SELECT is(pg_temp.refusal('bob', format($$SELECT changemgmt.assign_duty(%s, '%s', person => 'vic', due_at => now() - interval '1 day')$$, :trap, kind)), '', kind || ' for somebody else')
+FROM unnest('{full_record,validation_24_hours,validation_7_days}'::text[]) AS kind;
+SELECT changemgmt.create_change_from('{"title": "secret", "model": "lean_normal", "owner": "bob", "confidential": true}') \g /dev/null
+SELECT is(pg_temp.refusal('bob', format($$SELECT changemgmt.assign_duty(%s, 'other', person => 'vic', due_at => now() - interval '1 day')$$, max(id))), '', 'something of what vic does not see')
+FROM changemgmt.change;
+SELECT pg_temp.planned('mine', 'standard', 'vic') AS mine \gset
+SELECT changemgmt.plan(:mine), changemgmt.set_setting('overdue_duty_blocks', 'on') \g /dev/null
+SELECT is_empty(format($$SELECT FROM changemgmt.why_not(%s, 'submit')$$, :mine), 'what somebody could not end keeps nobody from work');
+SELECT pg_temp.act('bob') \g /dev/null
+SELECT changemgmt.assign_duty(:trap, 'other', 'call', 'vic', now() - interval '1 day') \g /dev/null
+SELECT matches((SELECT message FROM changemgmt.why_not(:mine, 'submit')), '^vic is late with 1 duty: other of ', 'what they could does');
+SELECT changemgmt.set_setting('overdue_duty_blocks', 'off') \g /dev/null
+
+-- who authorised it has left
+SELECT is(left(pg_temp.refusal('mona', format($$SELECT changemgmt.complete_duty(%s)$$, pg_temp.duty(:stuck, 'authoriser_confirmation'))), 5), 'MC003', 'no manager confirms for who is there');
+UPDATE changemgmt.person SET is_active = false WHERE login = 'deputy';
+SELECT is(left(pg_temp.refusal('ann', format($$SELECT changemgmt.complete_duty(%s)$$, pg_temp.duty(:stuck, 'authoriser_confirmation'))), 5), 'MC003', 'nor does anybody else for who has left');
+SELECT changemgmt.add_board_member('cab', 'dan', 'change_manager') \g /dev/null
+SELECT is(left(pg_temp.refusal('dan', format($$SELECT changemgmt.complete_duty(%s)$$, pg_temp.duty(:stuck, 'authoriser_confirmation'))), 5), 'MC004', 'nor a manager who had a part in it');
+SELECT is(pg_temp.refusal('mona', format($$SELECT changemgmt.complete_duty(%s)$$, pg_temp.duty(:stuck, 'authoriser_confirmation'))), '', 'but another manager');
+
+-- in the place of the authoriser
+SELECT pg_temp.act('dan') \g /dev/null
+SELECT id AS close_by FROM changemgmt.declare_emergency('Close by', 'INC-8', 'exec', 'production_down', owner => 'bob', model => 'lean_emergency') \gset
+SELECT pg_temp.act('bob') \g /dev/null
+SELECT pg_temp.act('exec') \g /dev/null
+SELECT changemgmt.delegate_approval(login, now(), now() + interval '1 day') FROM unnest('{bob,dan}'::text[]) AS login \g /dev/null
+SELECT is(left(pg_temp.refusal(login, format($$SELECT changemgmt.complete_duty(%s)$$, pg_temp.duty(:close_by, 'authoriser_confirmation'))), 5), 'MC004', 'no confirmation by ' || login || ', who had a part in it')
+FROM unnest('{bob,dan}'::text[]) AS login;
+
+-- what comes again without end
+SELECT pg_temp.act('bob') \g /dev/null
+SELECT changemgmt.assign_duty(:close_by, 'status_page', 'hourly', due_at => now(), repeat_minutes => 60) AS hourly \g /dev/null
+SELECT changemgmt.complete(:close_by) \g /dev/null
+SELECT changemgmt.assign_duty(:close_by, 'progress_update', 'too late', due_at => now(), repeat_minutes => 60) \g /dev/null
+SELECT changemgmt.resume_work(:close_by, 'again') \g /dev/null
+SELECT is((SELECT count(*) FROM pg_temp.owed(:close_by, now()) WHERE kind = 'progress_update'), 1::bigint, 'where updates are owed already, none is added');
+SELECT changemgmt.complete(:close_by), changemgmt.pass(:close_by, 'seen') \g /dev/null
+SELECT changemgmt.complete_duty(id) FROM changemgmt.duty WHERE change_id = :close_by AND kind = 'status_page' AND done_at IS NULL \g /dev/null
+SELECT is((SELECT array_agg(repeat_minutes) FROM changemgmt.duty WHERE change_id = :close_by AND kind = 'status_page' AND done_at IS NULL), '{60}'::integer[], 'it is due again');
+SELECT is((SELECT message FROM changemgmt.why_not(:close_by, 'close') WHERE requirement = 'duties_done') ~ 'status_page', false, 'closing does not wait for what was done and comes again');
+SELECT changemgmt.edit_change(:close_by, '{"description": "d", "justification": "j", "user_impact": "u", "risk_level": "high", "rollback_trigger": "t", "rollback_plan": "p", "rollback_minutes": 1}'),
+	changemgmt.add_item(:close_by, 'db'), changemgmt.review_change(:close_by, 'post_mortem', causes => 'c', lessons => 'l', actions => 'a') \g /dev/null
+SELECT is(pg_temp.refusal(actor, format($$SELECT changemgmt.complete_duty(%s, 'said')$$, pg_temp.duty(:close_by, kind))), '', kind || ' by ' || actor)
+FROM (VALUES ('bob', 'root_cause'), ('bob', 'resolution_summary'), ('bob', 'full_record'), ('exec', 'authoriser_confirmation'), ('cho', 'independent_review')) AS v (actor, kind);
+SELECT is(pg_temp.refusal('bob', format('SELECT changemgmt.close(%s)', :close_by)), '', 'so it is closed');
+SELECT is_empty(format('SELECT FROM pg_temp.owed(%s, now())', :close_by), 'and owes nothing');
+
+-- ----------------------------------------------------------------
 -- Who sees what
 -- ----------------------------------------------------------------
 
