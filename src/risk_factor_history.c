@@ -148,12 +148,19 @@ risk_blast_radius(RiskInput *input, RiskFinding *finding)
 #define COUNTED \
 	"pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE " FAILED("$1") ")"
 
+/*
+ * A range and the order of both columns, where an equation and the order of
+ * the second would do: of these the server could read the index of actual_end
+ * alone, and with it the whole history for the sake of a model or an owner
+ * that has little of it.
+ */
 #define LATEST(column, value) \
 	"(SELECT id, outcome FROM changemgmt.change" \
-	"  WHERE " column " OPERATOR(pg_catalog.=) " value \
-	"  AND actual_end OPERATOR(pg_catalog.<) $1" \
+	"  WHERE " column " OPERATOR(pg_catalog.>=) " value \
+	"  AND (" column ", actual_end) OPERATOR(pg_catalog.<) (" value ", $1)" \
+	"  AND actual_end IS NOT NULL" \
 	"  AND COALESCE(outcome, '') OPERATOR(pg_catalog.<>) 'not_implemented'" \
-	"  ORDER BY actual_end DESC LIMIT 50) AS c"
+	"  ORDER BY " column " DESC, actual_end DESC LIMIT 50) AS c"
 
 /* The records of model, owner and team at once, and those of the items. */
 static void

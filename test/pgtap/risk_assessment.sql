@@ -173,5 +173,21 @@ SELECT pg_temp.planned('blind') AS blind \gset
 SELECT is((SELECT status FROM changemgmt.submit(:blind)), 'awaiting_approval', 'and it stands in nobody''s way');
 RESET ROLE;
 
+-- What a score costs does not grow with the history, also where model and owner have none of it
+DELETE FROM changemgmt.site_risk_factor;
+COPY changemgmt.change (title, model, status, outcome, actual_start, actual_end) FROM PROGRAM 'awk ''BEGIN { split("normal major standard emergency lean_normal", model, " "); for (i = 0; i < 6000; i++) printf "history\t%s\tclosed\tsuccessful\t2020-01-01 00:00Z\t2020-01-01 %02d:%02d:%02dZ\n", model[1 + i * 7 % 5], 1 + i / 3600, i / 60 % 60, i % 60 }''';
+ANALYZE changemgmt.change;
+CREATE FUNCTION pg_temp.fetched() RETURNS bigint LANGUAGE sql VOLATILE AS
+$$
+	SELECT pg_stat_get_xact_tuples_returned('changemgmt.change'::regclass) + sum(pg_stat_get_xact_tuples_fetched(indexrelid))::bigint
+	FROM pg_index WHERE indrelid = 'changemgmt.change'::regclass
+$$;
+CREATE TEMP TABLE fetched AS SELECT 0::bigint AS before, 0::bigint AS after;
+SELECT is((SELECT count(changemgmt.risk_score(:blind)) FROM generate_series(1, 10)), 10::bigint, 'a score, until its plans are kept');
+UPDATE fetched SET before = pg_temp.fetched();
+SELECT changemgmt.risk_score(:blind) \g /dev/null
+UPDATE fetched SET after = pg_temp.fetched();
+SELECT ok((SELECT after - before BETWEEN 1 AND 1000 FROM fetched), 'reads few of 6000 changes of other models');
+
 SELECT * FROM finish();
 ROLLBACK;
