@@ -472,12 +472,14 @@ CREATE VIEW changemgmt.monthly_metrics AS
 			  AND cause.status = 'confirmed'
 			  AND cause.decided_at >= m.ends_at
 			UNION ALL
-			-- there are few, and what they took back may have no other failure
+			-- There are few, and what they took back may have no other failure.
+			-- As a join, the planner may read all changes for each month.
 			SELECT cause.withdrawn_at
 			FROM changemgmt.incident_cause AS cause
-			JOIN changemgmt.metrics_fact AS f ON f.change_id = cause.change_id
 			WHERE cause.withdrawn_at >= m.ends_at
-			  AND f.month = m.month
+			  AND m.month = (SELECT f.month
+							 FROM changemgmt.metrics_fact AS f
+							 WHERE f.change_id = cause.change_id)
 		) AS word
 	) AS late;
 COMMENT ON VIEW changemgmt.monthly_metrics IS 'A row a month, from the first month with a counted change to the current one, in the reporting time zone, those without changes included. Each rate stands with numerator, denominator and 95 % Wilson interval (_low, _high), and is null where the denominator is 0. Counts and totals add up over months.';
