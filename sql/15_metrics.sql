@@ -463,24 +463,25 @@ CREATE VIEW changemgmt.monthly_metrics AS
 						 ORDER BY f.actual_end DESC
 						 LIMIT 1)
 	) AS harm
+	-- There are few, and what they took back may have no other failure.  Once for
+	-- all months: for each of them it would cost enough to be compiled.
+	LEFT JOIN (
+		SELECT f.month, max(cause.withdrawn_at) AS withdrawn_at
+		FROM (SELECT cause.change_id, cause.withdrawn_at
+			  FROM changemgmt.incident_cause AS cause
+			  WHERE cause.withdrawn_at IS NOT NULL
+			  OFFSET 0) AS cause
+		JOIN changemgmt.metrics_fact AS f ON f.change_id = cause.change_id
+		GROUP BY f.month
+	) AS back ON back.month = m.month
 	CROSS JOIN LATERAL (
-		SELECT max(word.said_at) AS restated_at
-		FROM (
-			SELECT cause.decided_at AS said_at
-			FROM changemgmt.incident_cause AS cause
-			WHERE cause.change_id = ANY (a.failed_ids)
-			  AND cause.status = 'confirmed'
-			  AND cause.decided_at >= m.ends_at
-			UNION ALL
-			-- There are few, and what they took back may have no other failure.
-			-- As a join, the planner may read all changes for each month.
-			SELECT cause.withdrawn_at
-			FROM changemgmt.incident_cause AS cause
-			WHERE cause.withdrawn_at >= m.ends_at
-			  AND m.month = (SELECT f.month
-							 FROM changemgmt.metrics_fact AS f
-							 WHERE f.change_id = cause.change_id)
-		) AS word
+		SELECT greatest(max(cause.decided_at),
+						CASE WHEN back.withdrawn_at >= m.ends_at
+							THEN back.withdrawn_at END) AS restated_at
+		FROM changemgmt.incident_cause AS cause
+		WHERE cause.change_id = ANY (a.failed_ids)
+		  AND cause.status = 'confirmed'
+		  AND cause.decided_at >= m.ends_at
 	) AS late;
 COMMENT ON VIEW changemgmt.monthly_metrics IS 'A row a month, from the first month with a counted change to the current one, in the reporting time zone, those without changes included. Each rate stands with numerator, denominator and 95 % Wilson interval (_low, _high), and is null where the denominator is 0. Counts and totals add up over months.';
 COMMENT ON COLUMN changemgmt.monthly_metrics.month IS 'First day of the month.';
