@@ -271,7 +271,7 @@ CREATE FUNCTION changemgmt.risk_level(change_id bigint) RETURNS text
 	LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000
 	AS 'MODULE_PATHNAME', 'risk_level';
 COMMENT ON FUNCTION changemgmt.risk_level(bigint) IS
-	'low, medium, high or critical: the worst that matrix, rules and score say of a change. Errors: MC008 for an unknown change.';
+	'low, medium, high or critical: the worst that matrix, rules and score say of a change, and the model that learned where it is asked. Errors: MC008 for an unknown change.';
 CREATE FUNCTION changemgmt.risk_explain(
 	change_id bigint,
 	OUT kind text, OUT factor text, OUT value numeric, OUT weight numeric,
@@ -281,7 +281,7 @@ CREATE FUNCTION changemgmt.risk_explain(
 	LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 21 COST 1000
 	AS 'MODULE_PATHNAME', 'risk_explain';
 COMMENT ON FUNCTION changemgmt.risk_explain(bigint) IS
-	'Why a change has its risk: a row for each factor (value from 0 to 1, weight, points, which sum to the score exactly, a sentence, whether it is known), then one of kind level for each of matrix, rules and score, with the level that it says and whether that is the one. Errors: MC008 for an unknown change.';
+	'Why a change has its risk: a row for each factor (value from 0 to 1, weight, points, which sum to the score exactly, a sentence, whether it is known), then one of kind level for each of matrix, rules and score, and for the model that learned where it is asked, with the level that it says (null where it can''t) and whether that is the one. Errors: MC008 for an unknown change.';
 CREATE FUNCTION changemgmt.risk_what_if(
 	change_id bigint, patch jsonb,
 	OUT kind text, OUT factor text, OUT value numeric, OUT weight numeric,
@@ -314,7 +314,7 @@ COMMENT ON COLUMN changemgmt.risk_assessment.assessed_at IS 'When.';
 COMMENT ON COLUMN changemgmt.risk_assessment.verb IS 'submit or approve: the step that it was stored with.';
 COMMENT ON COLUMN changemgmt.risk_assessment.score IS 'The score, from 0 to 100.';
 COMMENT ON COLUMN changemgmt.risk_assessment.level IS 'low, medium, high or critical';
-COMMENT ON COLUMN changemgmt.risk_assessment.won_by IS 'Which of matrix, rules and score said that level.';
+COMMENT ON COLUMN changemgmt.risk_assessment.won_by IS 'Which of matrix, rules, score and learned said that level.';
 COMMENT ON COLUMN changemgmt.risk_assessment.explanation IS
 	'Factors and opinions as risk_explain() showed them, and the reasons in words. The ledger has its digest only.';
 COMMENT ON COLUMN changemgmt.risk_assessment.plan_revision IS 'plan_revision of the change then.';
