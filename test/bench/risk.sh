@@ -2,7 +2,7 @@
 # Risk: scores one by one and in bulk over a history, the blast radius in a graph
 # of items, the assessment that is stored with a submission, the queue of a board.
 #
-#   history=100000 items=100000 edges=500000 bulk=10000 calls=1000 test/bench/risk.sh
+#   history=100000 items=100000 edges=500000 bulk=10000 calls=1000 waiting=300 test/bench/risk.sh
 #
 # CPU time of the backend (user and system), so that others on the machine count
 # less; the fastest of the rounds.
@@ -13,6 +13,7 @@ items=${items:-100000}
 edges=${edges:-500000}
 bulk=${bulk:-10000}
 calls=${calls:-1000}
+waiting=${waiting:-300}
 rounds=${rounds:-3}
 
 make_people
@@ -49,6 +50,28 @@ sql -v items="$items" -v edges="$edges" -v history="$history" -o /dev/null <<-'S
 	END
 	$$;
 SQL
+sql -o /dev/null <<-'SQL'
+	SELECT setval('changemgmt.change_id_seq', 100000000);
+	SELECT changemgmt.add_board('cab'), changemgmt.add_person('voter'), changemgmt.add_board_member('cab', 'voter');
+	SELECT changemgmt.publish_model('voted', '{"base": "normal", "notice_business_days": 0, "approval": {"needed": 1}}');
+	-- the queue without a look at the risk
+	SELECT format('CREATE VIEW bench.bare_queue AS %s', regexp_replace(pg_get_viewdef('changemgmt.cab_queue'), 'changemgmt\.risk_summary\(c\.id\)',
+		'(SELECT NULL::numeric, NULL::text, NULL::text, NULL::text, NULL::timestamptz)')) \gexec
+	CREATE PROCEDURE bench.step(what text, verb text, ids bigint[]) LANGUAGE plpgsql AS
+	$$
+	DECLARE
+		before float8 := bench.cpu();
+	BEGIN
+		FOR i IN 1..cardinality(ids) LOOP
+			COMMIT;
+			PERFORM set_config('changemgmt.actor', CASE verb WHEN 'submit' THEN 'bench2' ELSE 'voter' END, true);
+			EXECUTE format('SELECT changemgmt.%I($1)', verb) USING ids[i];
+		END LOOP;
+		COMMIT;
+		INSERT INTO bench.figure VALUES (what, cardinality(ids), bench.cpu() - before);
+	END
+	$$;
+SQL
 sql -c "VACUUM ANALYZE"
 for ((round = 0; round < rounds; round++)); do
 	sql -o /dev/null -v calls="$calls" -v bulk="$bulk" -v items="$items" <<-'SQL'
@@ -60,6 +83,26 @@ for ((round = 0; round < rounds; round++)); do
 		SELECT changemgmt.remove_risk_factor('blast_radius');
 		SELECT bench.run('policy_backtest, in bulk', n, 'SELECT changemgmt.policy_backtest(''matrix glpi >= high'') WHERE $1 > 0', false) FROM (SELECT count(*) AS n FROM changemgmt.change) AS c;
 	SQL
+done
+# submit, the queue and approve, with the assessment and without
+day=30
+for ((round = 0; round < rounds; round++)); do
+	for way in without with; do
+		[ $way = with ] || sql -c "ALTER TABLE changemgmt.change DISABLE TRIGGER risk_assess"
+		sql -o /dev/null -v waiting="$waiting" -v items="$items" -v way="$way" -v day=$((day += waiting / 12 + 1)) <<-'SQL'
+			SELECT array_agg(a.id) AS ids FROM generate_series(1, :waiting) AS n, LATERAL changemgmt.create_change('waits ' || n, model => 'voted', owner => 'bench2',
+				description => 'd', justification => 'j', user_impact => 'none', risk_level => 'low', items => ARRAY['item ' || 1 + n * 7 % :items],
+				rollback_trigger => 'errors', rollback_plan => 'back', rollback_minutes => 5, verification_plan => 'look',
+				planned_start => now() + interval '1 day' * :day + n * interval '2 hours', planned_end => now() + interval '1 day' * :day + (n + 0.5) * interval '2 hours') AS c,
+				LATERAL changemgmt.advance(c.id, 'planned') AS a \gset
+			CALL bench.step('submit, ' || :'way' || ' assessment', 'submit', :'ids');
+			SELECT bench.run('cab_queue without risk', :waiting, 'SELECT count(*) FROM (SELECT * FROM bench.bare_queue OFFSET 0) AS q WHERE $1 > 0', false);
+			SELECT bench.run('cab_queue, ' || CASE :'way' WHEN 'with' THEN 'stored' ELSE 'computed' END, :waiting,
+				'SELECT count(*) FROM (SELECT * FROM changemgmt.cab_queue OFFSET 0) AS q WHERE $1 > 0', false);
+			CALL bench.step('approve, ' || :'way' || ' assessment', 'approve', :'ids');
+		SQL
+		[ $way = with ] || sql -c "ALTER TABLE changemgmt.change ENABLE TRIGGER risk_assess"
+	done
 done
 about
 sql -c "SELECT (SELECT count(*) FROM changemgmt.change) || ' changes, ' || (SELECT count(*) FROM changemgmt.configuration_item) || ' items, ' || (SELECT count(*) FROM changemgmt.ci_dependency) || ' edges'"
