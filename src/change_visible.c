@@ -79,13 +79,20 @@ PG_FUNCTION_INFO_V1(hidden_changes);
 	"   OPERATOR(pg_catalog.@>) pg_catalog.jsonb_build_array(" \
 	"    pg_catalog.jsonb_build_object('person', n.login)))"
 
-/* The same, and who is asked by name, or votes in the place of who is asked. */
+/*
+ * The same, and who is asked by name, or votes in the place of who is asked,
+ * or has a duty for it, or was told that one is late.
+ */
 #define HIDDEN_NOW \
 	HIDDEN \
 	" AND NOT (" NAMED("$1") ")" \
 	" AND NOT EXISTS (SELECT FROM changemgmt.approval_vote AS v" \
 	"  WHERE v.change_id OPERATOR(pg_catalog.=) c.id" \
 	"  AND v.voted_by_id OPERATOR(pg_catalog.=) $1)" \
+	" AND NOT EXISTS (SELECT FROM changemgmt.duty AS u" \
+	"  WHERE u.change_id OPERATOR(pg_catalog.=) c.id" \
+	"  AND (u.person_id OPERATOR(pg_catalog.=) $1" \
+	"   OR u.escalated_to_id OPERATOR(pg_catalog.=) $1))" \
 	" AND NOT EXISTS (SELECT FROM changemgmt.approval_delegation AS d" \
 	"  JOIN changemgmt.person AS f" \
 	"   ON f.id OPERATOR(pg_catalog.=) d.from_person_id" \
@@ -99,6 +106,7 @@ PG_FUNCTION_INFO_V1(hidden_changes);
 	"    AND b.valid_from OPERATOR(pg_catalog.<=) pg_catalog.now()" \
 	"    AND b.valid_until OPERATOR(pg_catalog.>) pg_catalog.now())" \
 	"   OR d.board_id IS NULL AND (" NAMED("f.id") \
+	"    OR c.authorised_by_id OPERATOR(pg_catalog.=) f.id" \
 	"    OR EXISTS (SELECT FROM changemgmt.team AS t" \
 	"     WHERE t.id OPERATOR(pg_catalog.=) c.team_id" \
 	"     AND t.lead_id OPERATOR(pg_catalog.=) f.id)" \
@@ -108,12 +116,12 @@ PG_FUNCTION_INFO_V1(hidden_changes);
 	"     WHERE i.change_id OPERATOR(pg_catalog.=) c.id" \
 	"     AND ci.owner_id OPERATOR(pg_catalog.=) f.id))))"
 
-/* The tables of 1.0 have neither policies nor delegations. */
+/* The tables of 1.0 have neither policies nor delegations nor duties. */
 static bool
 names_approvers(void)
 {
 	return relation_exists("approval_level") &&
-		relation_exists("approval_delegation");
+		relation_exists("approval_delegation") && relation_exists("duty");
 }
 
 /* The owner of the tables sees everything, and whom the server lets. */

@@ -13,7 +13,7 @@ INSERT INTO cast_member VALUES
 	('regress_coordinator', true, 'coordinates it'), ('regress_author', true, 'wrote it'),
 	('regress_member', true, 'is of its team'), ('regress_lead', true, 'leads its team'),
 	('regress_assignee', true, 'has a task'), ('regress_ci_owner', true, 'owns an item of it'),
-	('regress_board', true, 'sits on a board'),
+	('regress_board', true, 'sits on a board'), ('regress_on_duty', true, 'has a duty for it'),
 	('regress_past_board', false, 'sat on a board'), ('regress_other_team', false, 'is of another team'),
 	('regress_colleague', false, 'has nothing to do with it'), ('regress_left', false, 'wrote the ticket and has left');
 DO $$
@@ -47,6 +47,8 @@ SELECT changemgmt.edit_change(:secret, '{"coordinator": "regress_coordinator"}')
 SELECT changemgmt.add_risk(:secret, 'It leaks.', 'high', 'high'), changemgmt.add_check(:secret, 'closed'), changemgmt.add_communication(:secret, 'before', 'the press', 'email', 'hush'),
 	changemgmt.add_comment(:secret, 'hush'), changemgmt.add_task(:secret, 'patch', assignee => 'regress_assignee'),
 	changemgmt.link_change(:secret, 'other', target_change_id => :open), changemgmt.confirm_cause('INC-7', :secret, false) \g /dev/null
+SET LOCAL ROLE regress_owner;
+SELECT changemgmt.assign_duty(:secret, 'other', 'Watch the logs.', 'regress_on_duty', now() + interval '1 day') \g /dev/null
 SET LOCAL ROLE regress_board;
 SELECT changemgmt.call_emergency_meeting('cab', 'a hole') AS meeting \gset
 SELECT changemgmt.hold_meeting(:meeting, '{regress_board}') \g /dev/null
@@ -298,6 +300,16 @@ SET LOCAL ROLE regress_board;
 SELECT changemgmt.revoke_delegation(:delegation) \g /dev/null
 RESET ROLE;
 SELECT is(pg_temp.seen('regress_hand', :secret), 0::bigint, 'until that is revoked');
+
+-- whoever votes in the place of who authorised an emergency confirms it, too
+SET LOCAL ROLE regress_owner;
+SELECT id AS night FROM changemgmt.declare_emergency('Shut the hole', 'INC-9', 'regress_requester', 'security_breach', owner => 'regress_owner') \gset
+SELECT changemgmt.edit_change(:night, '{"confidential": true}') \g /dev/null
+SET LOCAL ROLE regress_requester;
+SELECT changemgmt.delegate_approval('regress_second_hand', now(), now() + interval '1 day') \g /dev/null
+RESET ROLE;
+SELECT is(pg_temp.seen('regress_colleague', :night), 0::bigint, 'a confidential emergency');
+SELECT cmp_ok(pg_temp.seen('regress_second_hand', :night), '>', 1::bigint, 'is seen by who votes for its authoriser');
 
 -- the actor counts, not the pool that they come through
 CREATE ROLE regress_pool;
