@@ -236,7 +236,7 @@ mona | MC008 | SELECT changemgmt.fit_risk_model('SELECT x, 1 - 3 * x AS z, faile
 mona | MC008 | SELECT changemgmt.fit_risk_model('SELECT x, failed AS leak, failed FROM public.past', '{x,leak}')
 mona | MC008 | SELECT changemgmt.fit_risk_model('public.nothing', '{x}')
 mona | | SELECT changemgmt.risk_model_predict(NULL, '{"x": 3}'), (SELECT count(*) FROM changemgmt.risk_model_calibration)
-mona | | SELECT count(changemgmt.risk_probability(id)) FROM changemgmt.change
+mona | | SELECT count(changemgmt.risk_probability(id)) FROM (SELECT id FROM changemgmt.change ORDER BY id DESC LIMIT 3) AS c
 mona | | SELECT count(p.probability), (SELECT count(*) FROM changemgmt.risk_model_comparison) FROM changemgmt.risk_prediction AS p
 mona | MC002 | SELECT changemgmt.activate_risk_model(max(version)) FROM changemgmt.risk_model
 mona | MC008 | SELECT changemgmt.risk_model_predict(NULL, '{}')
@@ -251,10 +251,10 @@ otto | | SELECT changemgmt.publish_risk_matrix('walked', (SELECT jsonb_agg('["lo
 otto | MC008 | SELECT changemgmt.publish_risk_matrix('walked', '[]')
 otto | MC006 | DELETE FROM changemgmt.site_risk_matrix
 otto | | SELECT c FROM changemgmt.site_risk_matrix AS m, changemgmt.site_risk_matrix_cells(m.cells) AS c
-otto | | SELECT count(changemgmt.risk_score(id)), count(changemgmt.risk_level(id)) FROM changemgmt.change
-otto | | SELECT r FROM changemgmt.change AS c, changemgmt.risk_explain(c.id) AS r
-otto | | SELECT r FROM changemgmt.change AS c, changemgmt.risk_summary(c.id) AS r
-otto | | SELECT r FROM changemgmt.change AS c, changemgmt.risk_what_if(c.id, '{"touches_security": true, "model": "standard"}') AS r
+otto | | SELECT count(changemgmt.risk_score(id)), count(changemgmt.risk_level(id)) FROM (SELECT id FROM changemgmt.change ORDER BY id DESC LIMIT 3) AS c
+otto | | SELECT r FROM (SELECT id FROM changemgmt.change ORDER BY id DESC LIMIT 3) AS c, changemgmt.risk_explain(c.id) AS r
+otto | | SELECT r FROM (SELECT id FROM changemgmt.change ORDER BY id DESC LIMIT 3) AS c, changemgmt.risk_summary(c.id) AS r
+otto | | SELECT r FROM (SELECT id FROM changemgmt.change ORDER BY id DESC LIMIT 3) AS c, changemgmt.risk_what_if(c.id, '{"touches_security": true, "model": "standard"}') AS r
 otto | MC008 | SELECT changemgmt.risk_score(-1)
 otto | | SELECT changemgmt.policy_backtest(p) FROM unnest('{all,none,score >= 50,level >= high,risk_level >= high,matrix glpi >= high}'::text[]) AS p
 otto | MC008 | SELECT changemgmt.policy_backtest('now and then')
