@@ -13,7 +13,8 @@
  * Spared is what must not fail: critical sections, the writing of errors, aborts,
  * for which the server keeps memory; and LockAcquireExtended(), which leaves an
  * entry without owners when it fails in a subtransaction, and crashes over it
- * the next time.
+ * the next time.  The type cache is made before: from 18 on, one that memory
+ * ran out for halfway is taken for whole, and the next look into it crashes.
  */
 #define _GNU_SOURCE
 #include "postgres.h"
@@ -25,12 +26,14 @@
 #include <unwind.h>
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/memnodes.h"
 #include "storage/lock.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/typcache.h"
 
 PG_MODULE_MAGIC;
 
@@ -224,6 +227,7 @@ alloc_fail(PG_FUNCTION_ARGS)
 		libc = object_of((uintptr_t) &qsort_r);
 		self = object_of((uintptr_t) &alloc_fail);
 		lock_acquire = function_range((void *) &LockAcquireExtended);
+		(void) lookup_type_cache(INT4OID, 0);
 		if (mprotect((void *) begin, end - begin, PROT_READ | PROT_WRITE) != 0)
 			elog(ERROR, "mprotect: %m");
 		RegisterXactCallback(end_xact, NULL);
