@@ -13,6 +13,7 @@
 #include "change.h"
 #include "compat.h"
 #include "model.h"
+#include "spi.h"
 
 /* A step of a change, taken or thought of. */
 typedef struct Transition
@@ -158,6 +159,14 @@ extern void lifecycle_expect(const ChangeRow *row, FunctionCallInfo fcinfo,
 
 /* Take a step that needs at most a reason (which may be NULL). */
 extern void lifecycle_take(ChangeRow *row, Verb verb, const char *reason);
+
+/* Whether a column holds what a change is about: plan, schedule and remarks. */
+extern bool column_is_content(ChangeColumn column);
+/*
+ * Whether a statement that names the columns of change is to be written, or
+ * written again; columns is how many it named.
+ */
+extern bool is_to_write(KeptPlan *kept, int *columns);
 
 /* create_change_from(), the verb: makes a change of a document. */
 extern Datum create_change_from(PG_FUNCTION_ARGS);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * lifecycle_edit.c
- *	  Creating, editing and copying changes from documents.
+ *	  Creating and editing changes from documents.
  *
  * A document is a jsonb object whose keys are columns of change, or people,
  * teams and items by their names (owner, team, items ...).  Everything else
@@ -13,7 +13,6 @@
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -32,8 +31,6 @@
 
 PG_FUNCTION_INFO_V1(create_change_from);
 PG_FUNCTION_INFO_V1(edit_change);
-PG_FUNCTION_INFO_V1(copy_change);
-PG_FUNCTION_INFO_V1(create_follow_up);
 PG_FUNCTION_INFO_V1(template_check);
 
 /* Keys that name people and teams, and the columns that hold their ids. */
@@ -58,6 +55,9 @@ static struct
 	const char *fields[16];
 	const char *text_is;		/* the field that a string alone stands for */
 	KeptPlan	insert;
+	const char *relation;		/* that lacks this column in 1.0 ... */
+	const char *column;
+	KeptPlan	insert_before;	/* ... where this is executed */
 }			parts[] = {
 	{"items", {"ci", "role", "version_before", "version_after", NULL}, "ci", {
 			"INSERT INTO changemgmt.change_item (change_id, ci_id, role, version_before, version_after)"
@@ -66,7 +66,7 @@ static struct
 			" e OPERATOR(pg_catalog.->>) 'version_before',"
 			" e OPERATOR(pg_catalog.->>) 'version_after'"
 			" FROM pg_catalog.jsonb_array_elements($2) AS e",
-	2, {INT8OID, JSONBOID}, NULL}},
+	2, {INT8OID, JSONBOID}, NULL}, NULL, NULL, {NULL, 0, {0}, NULL}},
 	{"risks", {"description", "likelihood", "impact", "mitigation", "owner",
 			"residual_likelihood", "residual_impact", NULL}, NULL, {
 			"INSERT INTO changemgmt.change_risk (change_id, description, likelihood,"
@@ -76,6 +76,10 @@ static struct
 			" r.residual_likelihood, r.residual_impact"
 			" FROM pg_catalog.jsonb_array_elements($2) AS e,"
 			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_risk, e) AS r",
+	2, {INT8OID, JSONBOID}, NULL}, "change_risk", "residual_impact", {
+			"INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact, mitigation)"
+			" SELECT $1, r.description, r.likelihood, r.impact, r.mitigation"
+			" FROM pg_catalog.jsonb_populate_recordset(NULL::changemgmt.change_risk, $2) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
 	{"tasks", {"title", "phase", "position", "description", "assignee",
 			"object_kind", "object_name", "object_system", "depends_on",
@@ -98,6 +102,15 @@ static struct
 			" changemgmt.person_id(e.e OPERATOR(pg_catalog.->>) 'assignee')"
 			" FROM e, pg_catalog.jsonb_populate_record(NULL::changemgmt.change_task, e.e) AS r"
 			" ORDER BY e.n",
+	2, {INT8OID, JSONBOID}, NULL}, "change_task", "checklist_key", {
+			"INSERT INTO changemgmt.change_task (change_id, phase, position, title,"
+			" description, object_kind, object_name, assignee_id)"
+			" SELECT $1, COALESCE(r.phase, 'implementation'),"
+			" COALESCE(r.position, n::pg_catalog.int4), r.title, r.description,"
+			" r.object_kind, r.object_name,"
+			" changemgmt.person_id(e OPERATOR(pg_catalog.->>) 'assignee')"
+			" FROM pg_catalog.jsonb_array_elements($2) WITH ORDINALITY AS e(e, n),"
+			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_task, e) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
 	{"checks", {"title", "kind", "stage", "expected", "is_required", "signal",
 			"baseline", "threshold", "bad_when", "is_rollback_trigger", NULL}, "title", {
@@ -110,43 +123,19 @@ static struct
 			" COALESCE(r.is_rollback_trigger, false)"
 			" FROM pg_catalog.jsonb_array_elements($2) AS e,"
 			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check, e) AS r",
+	2, {INT8OID, JSONBOID}, NULL}, "change_check", "signal", {
+			"INSERT INTO changemgmt.change_check (change_id, kind, stage, title, expected, is_required)"
+			" SELECT $1, COALESCE(r.kind, 'functional'), COALESCE(r.stage, 'immediate'),"
+			" r.title, r.expected, COALESCE(r.is_required, true)"
+			" FROM pg_catalog.jsonb_array_elements($2) AS e,"
+			" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check, e) AS r",
 	2, {INT8OID, JSONBOID}, NULL}},
 	{"communications", {"message", "timing", "stakeholder", "channel", NULL}, NULL, {
 			"INSERT INTO changemgmt.change_communication (change_id, timing, stakeholder, channel, message)"
 			" SELECT $1, COALESCE(r.timing, 'before'), r.stakeholder,"
 			" COALESCE(r.channel, 'email'), r.message"
 			" FROM pg_catalog.jsonb_populate_recordset(NULL::changemgmt.change_communication, $2) AS r",
-	2, {INT8OID, JSONBOID}, NULL}},
-};
-
-/* with the table of 1.0 */
-static KeptPlan checks_insert_before = {
-	"INSERT INTO changemgmt.change_check (change_id, kind, stage, title, expected, is_required)"
-	" SELECT $1, COALESCE(r.kind, 'functional'), COALESCE(r.stage, 'immediate'),"
-	" r.title, r.expected, COALESCE(r.is_required, true)"
-	" FROM pg_catalog.jsonb_array_elements($2) AS e,"
-	" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_check, e) AS r",
-	2, {INT8OID, JSONBOID}, NULL
-};
-
-static KeptPlan risks_insert_before = {
-	"INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact, mitigation)"
-	" SELECT $1, r.description, r.likelihood, r.impact, r.mitigation"
-	" FROM pg_catalog.jsonb_populate_recordset(NULL::changemgmt.change_risk, $2) AS r",
-	2, {INT8OID, JSONBOID}, NULL
-};
-
-/* The same of tasks, with the tables of 1.0. */
-static KeptPlan tasks_insert_before = {
-	"INSERT INTO changemgmt.change_task (change_id, phase, position, title,"
-	" description, object_kind, object_name, assignee_id)"
-	" SELECT $1, COALESCE(r.phase, 'implementation'),"
-	" COALESCE(r.position, n::pg_catalog.int4), r.title, r.description,"
-	" r.object_kind, r.object_name,"
-	" changemgmt.person_id(e OPERATOR(pg_catalog.->>) 'assignee')"
-	" FROM pg_catalog.jsonb_array_elements($2) WITH ORDINALITY AS e(e, n),"
-	" pg_catalog.jsonb_populate_record(NULL::changemgmt.change_task, e) AS r",
-	2, {INT8OID, JSONBOID}, NULL
+	2, {INT8OID, JSONBOID}, NULL}, NULL, NULL, {NULL, 0, {0}, NULL}},
 };
 
 /* Columns beside the plan, the schedule and remarks that creation takes. */
@@ -156,7 +145,7 @@ static const ChangeColumn creation_columns[] = {
 	CH_authorised_by_id, CH_emergency_threshold, CH_found_by,
 };
 
-static bool
+bool
 column_is_content(ChangeColumn column)
 {
 	FieldClass	class = change_column_classes[column];
@@ -188,7 +177,7 @@ column_by_name(const char *name)
  * Whether a statement that names the columns is to be written, the first time
  * and after an upgrade brought new ones.  Its old plan stays for the session.
  */
-static bool
+bool
 is_to_write(KeptPlan *kept, int *columns)
 {
 	if (kept->sql && *columns == change_column_number())
@@ -548,13 +537,6 @@ part_rows(int part, Jsonb *document)
 	return part_elements(part, value.val.binary.data);
 }
 
-/* Whether tasks are those of 1.1. */
-static bool
-has_checklists(void)
-{
-	return column_exists("change_task", "checklist_key");
-}
-
 static void
 parts_insert(int64 change_id, Jsonb *document)
 {
@@ -567,15 +549,9 @@ parts_insert(int64 change_id, Jsonb *document)
 			continue;
 		arguments[0] = Int64GetDatum(change_id);
 		arguments[1] = JsonbPGetDatum(rows);
-		kept_plan_execute_input(strcmp(parts[i].key, "checks") == 0 &&
-								!column_exists("change_check", "signal") ?
-								&checks_insert_before :
-								strcmp(parts[i].key, "risks") == 0 &&
-								!column_exists("change_risk", "residual_impact") ?
-								&risks_insert_before :
-								strcmp(parts[i].key, "tasks") == 0 &&
-								!has_checklists() ?
-								&tasks_insert_before : &parts[i].insert,
+		kept_plan_execute_input(parts[i].column == NULL ||
+								column_exists(parts[i].relation, parts[i].column) ?
+								&parts[i].insert : &parts[i].insert_before,
 								arguments, NULL, 0);
 	}
 }
@@ -805,220 +781,6 @@ edit_change(PG_FUNCTION_ARGS)
 											  row.value[CH_model])) &&
 		checklist_add(&row) > 0)
 		change_find(&row, change_id_of(&row), false);
-	result = lifecycle_state(&row);
-	SPI_finish();
-	return result;
-}
-
-/* copy_change(change_id, title): a new draft with the plan of another. */
-Datum
-copy_change(PG_FUNCTION_ARGS)
-{
-	static KeptPlan insert = {NULL, 3, {INT8OID, TEXTOID, TEXTOID}, NULL};
-	static int	insert_columns = 0;
-	static KeptPlan copies[] = {
-		{"INSERT INTO changemgmt.change_item (change_id, ci_id, role, version_after)"
-			" SELECT $2, ci_id, role, version_after FROM changemgmt.change_item"
-			" WHERE change_id OPERATOR(pg_catalog.=) $1 ORDER BY id",
-		2, {INT8OID, INT8OID}, NULL},
-		{NULL, 0, {0}, NULL},	/* tasks */
-	};
-	static KeptPlan risks = {
-		"INSERT INTO changemgmt.change_risk (change_id, description, likelihood,"
-		" impact, mitigation, owner_id, residual_likelihood, residual_impact)"
-		" SELECT $2, description, likelihood, impact, mitigation, owner_id,"
-		" residual_likelihood, residual_impact FROM changemgmt.change_risk"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1 ORDER BY id",
-		2, {INT8OID, INT8OID}, NULL
-	};
-	static KeptPlan risks_before = {
-		"INSERT INTO changemgmt.change_risk (change_id, description, likelihood, impact, mitigation)"
-		" SELECT $2, description, likelihood, impact, mitigation"
-		" FROM changemgmt.change_risk"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1 ORDER BY id",
-		2, {INT8OID, INT8OID}, NULL
-	};
-#define COPY_CHECKS(columns) \
-	"INSERT INTO changemgmt.change_check (change_id, " columns ")" \
-	" SELECT $2, " columns " FROM changemgmt.change_check" \
-	" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned ORDER BY id"
-	static KeptPlan checks = {
-		COPY_CHECKS("kind, stage, title, expected, is_required, signal, baseline,"
-					" threshold, bad_when, is_rollback_trigger"),
-		2, {INT8OID, INT8OID}, NULL
-	};
-	static KeptPlan checks_before = {
-		COPY_CHECKS("kind, stage, title, expected, is_required"),
-		2, {INT8OID, INT8OID}, NULL
-	};
-	static KeptPlan copy_communications = {
-		"INSERT INTO changemgmt.change_communication (change_id, timing, stakeholder, channel, message)"
-		" SELECT $2, timing, stakeholder, channel, message"
-		" FROM changemgmt.change_communication"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1 AND is_planned ORDER BY id",
-		2, {INT8OID, INT8OID}, NULL
-	};
-	static KeptPlan tasks = {
-		"WITH e AS MATERIALIZED (SELECT t.*,"
-		"  pg_catalog.nextval('changemgmt.change_task_id_seq'::pg_catalog.regclass) AS copy"
-		"  FROM (SELECT * FROM changemgmt.change_task"
-		"   WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition"
-		"   ORDER BY id) AS t)"
-		" INSERT INTO changemgmt.change_task (id, change_id, phase, position, title,"
-		" description, object_kind, object_name, object_system, assignee_id,"
-		" is_smoke_test, depends_on, checklist_key)"
-		" SELECT copy, $2, phase, position, title, description, object_kind,"
-		" object_name, object_system, assignee_id, is_smoke_test,"
-		" COALESCE((SELECT pg_catalog.array_agg(o.copy) FROM e AS o"
-		"  WHERE o.id OPERATOR(pg_catalog.=) ANY (e.depends_on)), '{}'),"
-		/* what the model asks for no more is a task like others */
-		" CASE WHEN $3 OPERATOR(pg_catalog.@>) pg_catalog.jsonb_build_array("
-		"  pg_catalog.jsonb_build_object('key', checklist_key, 'phase', phase,"
-		"   'is_smoke_test', is_smoke_test)) THEN checklist_key END"
-		" FROM e ORDER BY id",
-		3, {INT8OID, INT8OID, JSONBOID}, NULL
-	};
-	static KeptPlan tasks_before = {
-		"INSERT INTO changemgmt.change_task (change_id, phase, position, title,"
-		" description, object_kind, object_name, assignee_id)"
-		" SELECT $2, phase, position, title, description, object_kind,"
-		" object_name, assignee_id FROM changemgmt.change_task"
-		" WHERE change_id OPERATOR(pg_catalog.=) $1 AND NOT is_condition ORDER BY id",
-		2, {INT8OID, INT8OID}, NULL
-	};
-	ChangeRow	row;
-	const ChangeModel *model;
-	Datum		arguments[3];
-	char		nulls[3] = {' ', ' ', ' '};
-	bool		isnull;
-	Datum		result;
-
-	SPI_connect();
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
-				 errmsg("the change is null")));
-	change_find(&row, PG_GETARG_INT64(0), false);
-	model = model_latest(change_text(&row, model));
-	if (is_to_write(&insert, &insert_columns))
-	{
-		StringInfoData columns;
-
-		/* the plan and the remarks on it, without what is of its own time */
-		initStringInfo(&columns);
-		for (int i = 0; i < CHANGE_COLUMN_COUNT; i++)
-			if (column_is_content(i) && i != CH_title &&
-				change_column_classes[i] != FIELD_SCHEDULE &&
-				i != CH_requester_id && i != CH_deadline &&
-				i != CH_promised_at && i != CH_cost_actual &&
-				i != CH_realised_benefit)
-				appendStringInfo(&columns, ", %s", change_column_names[i]);
-		insert.sql = MemoryContextStrdup(TopMemoryContext,
-										 psprintf("INSERT INTO changemgmt.change (status, copied_from_id, title%s)"
-												  " SELECT $3, id, COALESCE($2, title)%s"
-												  " FROM changemgmt.change"
-												  " WHERE id OPERATOR(pg_catalog.=) $1 RETURNING id",
-												  columns.data, columns.data));
-	}
-	arguments[0] = row.value[CH_id];
-	arguments[1] = PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1);
-	nulls[1] = PG_ARGISNULL(1) ? 'n' : ' ';
-	arguments[2] = CStringGetTextDatum(status_code(model->first_status));
-	kept_plan_execute_input(&insert, arguments, nulls, 0);
-	arguments[1] = spi_first_value(1, &isnull);
-	arguments[2] = JsonbPGetDatum(checklist_jsonb(model->checklist));
-	kept_plan_execute(column_exists("change_risk", "residual_impact") ?
-					  &risks : &risks_before, arguments, NULL, 0);
-	for (size_t i = 0; i < lengthof(copies); i++)
-		kept_plan_execute(copies[i].sql ? &copies[i] :
-						  has_checklists() ? &tasks : &tasks_before,
-						  arguments, NULL, 0);
-	if (relation_exists("change_communication"))
-		kept_plan_execute(&copy_communications, arguments, NULL, 0);
-	kept_plan_execute(column_exists("change_check", "signal") ? &checks :
-					  &checks_before, arguments, NULL, 0);
-	change_find(&row, DatumGetInt64(arguments[1]), false);
-	if (checklist_add(&row) > 0)
-		change_find(&row, change_id_of(&row), false);
-	result = lifecycle_state(&row);
-	SPI_finish();
-	return result;
-}
-
-/*
- * create_follow_up(change_id, title, description, model, owner, with_items):
- * a new change, linked to the one that it was learned of.
- */
-Datum
-create_follow_up(PG_FUNCTION_ARGS)
-{
-	static KeptPlan items = {
-		"SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
-		" 'ci', ci.name, 'role', p.role) ORDER BY p.id)"
-		" FROM changemgmt.change_item AS p"
-		" JOIN changemgmt.configuration_item AS ci"
-		"  ON ci.id OPERATOR(pg_catalog.=) p.ci_id"
-		" WHERE p.change_id OPERATOR(pg_catalog.=) $1",
-		1, {INT8OID}, NULL
-	};
-	static KeptPlan follow = {
-		"INSERT INTO changemgmt.change_link (change_id, relation, target_change_id)"
-		" VALUES ($1, 'follows_up', $2)",
-		2, {INT8OID, INT8OID}, NULL
-	};
-	static const struct
-	{
-		int			argument;
-		const char *key;
-	}			texts[] = {
-		{1, "title"}, {2, "description"}, {3, "model"}, {4, "owner"}
-	};
-	ChangeRow	row;
-	JsonbParseState *state = NULL;
-	JsonbValue	value;
-	Datum		arguments[2];
-	Datum		change;
-	bool		isnull;
-	Datum		result;
-
-	SPI_connect();
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_MC_INVALID_INPUT),
-				 errmsg("the change is null")));
-	change_find(&row, PG_GETARG_INT64(0), false);
-	arguments[1] = row.value[CH_id];
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (size_t i = 0; i < lengthof(texts); i++)
-		if (!PG_ARGISNULL(texts[i].argument))
-			jsonb_push_text(&state, texts[i].key,
-							text_to_cstring(PG_GETARG_TEXT_PP(texts[i].argument)));
-	jsonb_push_text(&state, "environment", change_text(&row, environment));
-	/* what it tells is what the other one may not */
-	jsonb_push_bool(&state, "confidential", change_bool(&row, confidential));
-	if (!change_is_null(&row, confidential_until))
-		jsonb_push_text(&state, "confidential_until",
-						DatumGetCString(DirectFunctionCall1(timestamptz_out,
-															row.value[CH_confidential_until])));
-	if (!PG_ARGISNULL(5) && PG_GETARG_BOOL(5))
-	{
-		kept_plan_execute(&items, &arguments[1], NULL, 1);
-		change = spi_first_value(1, &isnull);
-		if (!isnull)
-		{
-			JsonbToJsonbValue(DatumGetJsonbP(change), &value);
-			jsonb_push_value(&state, "items", &value);
-		}
-	}
-	change = DirectFunctionCall1(create_change_from,
-								 JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state,
-																				 WJB_END_OBJECT,
-																				 NULL))));
-	arguments[0] = GetAttributeByName(DatumGetHeapTupleHeader(change), "id",
-									  &isnull);
-	kept_plan_execute(&follow, arguments, NULL, 0);
-	kept_plan_require_row(&follow, "the link of the follow-up");
-	change_find(&row, DatumGetInt64(arguments[0]), false);
 	result = lifecycle_state(&row);
 	SPI_finish();
 	return result;
